@@ -1,0 +1,173 @@
+"""One exception per refusal, carrying data. The words for people are made in the views."""
+
+from typing import Any
+
+
+class RefundsError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigurationError(RefundsError):
+    """The wiring or a ``REFUNDS_*`` setting is wrong; the message names it and the remedy."""
+
+
+class MappingError(ConfigurationError):
+    """The storefront mapping is wrong; the message names the attribute and the remedy."""
+
+
+class NotMigrated(RefundsError):
+    """Our tables are absent or of another version: run ``flask refunds upgrade``."""
+
+
+class Busy(RefundsError):
+    """The database stayed locked through all retries; nothing was written."""
+
+
+class ForbiddenTransition(RefundsError):
+    """A change of state that :data:`flask_refunds.states.TRANSITIONS` does not have."""
+
+    def __init__(self, *, before: Any, after: Any) -> None:
+        super().__init__(f"a transfer cannot go from {before or 'nothing'} to {after}")
+        self.before = before
+        self.after = after
+
+
+class Refusal(RefundsError):
+    """A request that was understood and refused; nothing was written.
+
+    ``field`` names the form field that it belongs to (``None``: the whole form).
+    """
+
+    field: str | None = None
+
+    def __init__(self, message: str = "", *, field: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n")[0])
+        if field is not None:
+            self.field = field
+
+
+class UnknownOrder(Refusal):
+    """There is no such order in the shop."""
+
+
+class UnknownRefund(Refusal):
+    """There is no such refund."""
+
+
+class OrderOfAnotherCustomer(Refusal):
+    """The order belongs to another customer."""
+
+
+class NothingPaid(Refusal):
+    """Nothing was paid on this order, so nothing can be given back."""
+
+
+class NothingSelected(Refusal):
+    """Nothing was selected to refund."""
+
+    field = "lines"
+
+
+class UnknownLine(Refusal):
+    """A selected line does not belong to the order."""
+
+    field = "lines"
+
+
+class MalformedAmount(Refusal):
+    """An amount is not a number, not positive, or has too many decimals for its currency."""
+
+    field = "amount"
+
+    def __init__(self, *, text: str, reason: str, field: str | None = None) -> None:
+        super().__init__(f"{text!r}: {reason}", field=field)
+        self.text = text
+        self.reason = reason
+
+
+class AboveLine(Refusal):
+    """More than is left on a line. ``left`` and ``asked`` in minor units of ``currency``."""
+
+    def __init__(self, *, line: str, asked: int, left: int, currency: str) -> None:
+        super().__init__(f"{line}: {asked} asked, {left} left", field=f"amount-{line}")
+        self.line, self.asked, self.left, self.currency = line, asked, left, currency
+
+
+class AboveQuantity(Refusal):
+    """More pieces than are left on a line."""
+
+    def __init__(self, *, line: str, asked: int, left: int) -> None:
+        super().__init__(f"{line}: {asked} pieces asked, {left} left", field=f"quantity-{line}")
+        self.line, self.asked, self.left = line, asked, left
+
+
+class AboveBalance(Refusal):
+    """More than is left on the order. ``left`` and ``asked`` in minor units of ``currency``."""
+
+    def __init__(self, *, asked: int, left: int, currency: str) -> None:
+        super().__init__(f"{asked} asked, {left} left on the order")
+        self.asked, self.left, self.currency = asked, left, currency
+
+
+class NotPositive(Refusal):
+    """The refund's total is zero or less."""
+
+
+class AboveCards(Refusal):
+    """The cards of the order can take back less than was asked (minor units)."""
+
+    field = "to_card"
+
+    def __init__(self, *, asked: int, left: int, currency: str) -> None:
+        super().__init__(f"{asked} asked, {left} can go back to cards")
+        self.asked, self.left, self.currency = asked, left, currency
+
+
+class CardUnavailable(Refusal):
+    """No payment of the order can be paid back to a card; ``reason`` is a stable code."""
+
+    field = "to_card"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OtherMeansMissing(Refusal):
+    """Other means was chosen without saying which."""
+
+    field = "other_kind"
+
+
+class UnknownReason(Refusal):
+    """The reason is not one of ``REFUNDS_REASONS``."""
+
+    field = "reason"
+
+
+class TokenReused(Refusal):
+    """The form was sent before with another content, by another actor or for another order."""
+
+
+class MissingToken(Refusal):
+    """The form came without its one-time token."""
+
+
+class NotAllowed(Refusal):
+    """The actor has no permission for this. ``limit`` in minor units, if a limit was the cause."""
+
+    def __init__(self, message: str = "", *, limit: int | None = None, currency: str = "") -> None:
+        super().__init__(message)
+        self.limit, self.currency = limit, currency
+
+
+class NoActor(Refusal):
+    """Nobody is signed in whose name could stand on the refund."""
+
+
+class WrongState(Refusal):
+    """The transfer is in a state that does not allow this."""
+
+    def __init__(self, *, state: str) -> None:
+        super().__init__(state)
+        self.state = state

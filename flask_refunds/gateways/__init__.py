@@ -1,0 +1,1 @@
+"""Payment gateways: the contract (:mod:`.base`) and the one that ships (:mod:`.braintree`)."""
