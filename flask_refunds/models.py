@@ -161,8 +161,8 @@ class Refund(Base):
 class Line(Base):
     """One refunded line, charge row or the adjustment of a refund, with its components.
 
-    ``kind`` is ``line``, ``row`` (shipping, a fee) or ``adjustment`` (signed). ``amount`` is what
-    is given back including ``tax``; ``list`` the price before discounts and ``discount`` the part
+    ``kind`` is ``line``, ``row`` (shipping, a fee) or ``adjustment`` (signed). ``paid`` is what
+    is given back including ``tax``; ``list_price`` the price before discounts and ``discount`` the part
     of them that goes back with it. The rest is a snapshot, since hosts edit their rows.
     """
 
@@ -171,7 +171,7 @@ class Line(Base):
         UniqueConstraint("refund_id", "kind", "line_ref"),
         CheckConstraint("kind IN ('line', 'row', 'adjustment')", name="kind"),
         CheckConstraint("quantity >= 0", name="quantity"),
-        CheckConstraint("kind = 'adjustment' OR amount >= 0", name="amount"),
+        CheckConstraint("kind = 'adjustment' OR paid >= 0", name="paid"),
         Index("ix_refunds_line_refund_id", "refund_id"),
     )
 
@@ -184,10 +184,10 @@ class Line(Base):
     description: Mapped[str] = mapped_column(String(500))
     dimensions: Mapped[dict[str, Any]] = mapped_column(JSON)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    list: Mapped[int] = mapped_column(Minor)
+    list_price: Mapped[int] = mapped_column(Minor)
     discount: Mapped[int] = mapped_column(Minor)
     tax: Mapped[int] = mapped_column(Minor)
-    amount: Mapped[int] = mapped_column(Minor)
+    paid: Mapped[int] = mapped_column(Minor)
 
     refund: Mapped[Refund] = relationship(back_populates="lines")
 
@@ -202,7 +202,7 @@ class Transfer(Base):
 
     __tablename__ = "refunds_transfer"
     __table_args__ = (
-        UniqueConstraint("key"),
+        UniqueConstraint("request_key"),
         UniqueConstraint("reference"),
         UniqueConstraint("replaces_id"),
         CheckConstraint("amount > 0", name="amount"),
@@ -210,7 +210,7 @@ class Transfer(Base):
         _one_of("state", TransferState),
         CheckConstraint(
             "method <> 'card' OR (gateway IS NOT NULL AND charge_id IS NOT NULL "
-            "AND key IS NOT NULL AND reference IS NOT NULL)",
+            "AND request_key IS NOT NULL AND reference IS NOT NULL)",
             name="card",
         ),
         CheckConstraint("method <> 'other' OR other_kind IS NOT NULL", name="other"),
@@ -239,7 +239,7 @@ class Transfer(Base):
     charge_id: Mapped[str | None] = mapped_column(Ref)
     card_label: Mapped[str] = mapped_column(String(190), default="")
     generation: Mapped[int] = mapped_column(Integer, default=1)
-    key: Mapped[str | None] = mapped_column(_exact(64))
+    request_key: Mapped[str | None] = mapped_column(_exact(64))
     reference: Mapped[str | None] = mapped_column(_exact(64))
     operation: Mapped[str | None] = mapped_column(String(16))
 
@@ -278,10 +278,10 @@ class Allocation(Base):
     transfer_id: Mapped[int] = mapped_column(ForeignKey("refunds_transfer.id"), primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("refunds_line.id"), primary_key=True)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    list: Mapped[int] = mapped_column(Minor)
+    list_price: Mapped[int] = mapped_column(Minor)
     discount: Mapped[int] = mapped_column(Minor)
     tax: Mapped[int] = mapped_column(Minor)
-    amount: Mapped[int] = mapped_column(Minor)
+    paid: Mapped[int] = mapped_column(Minor)
 
     line: Mapped[Line] = relationship()
 
@@ -304,7 +304,7 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(Integer)
     generation: Mapped[int] = mapped_column(Integer)
     claim_token: Mapped[str] = mapped_column(_exact(64))
-    key: Mapped[str] = mapped_column(_exact(64))
+    request_key: Mapped[str] = mapped_column(_exact(64))
     reference: Mapped[str] = mapped_column(_exact(64))
     amount: Mapped[int] = mapped_column(Minor)
     currency: Mapped[str] = mapped_column(String(3))
@@ -384,10 +384,10 @@ class Posting(Base):
     actor_label: Mapped[str] = mapped_column(String(255))
     currency: Mapped[str] = mapped_column(String(3))
     quantity: Mapped[int] = mapped_column(BigInteger)
-    list: Mapped[int] = mapped_column(Minor)
+    list_price: Mapped[int] = mapped_column(Minor)
     discount: Mapped[int] = mapped_column(Minor)
     tax: Mapped[int] = mapped_column(Minor)
-    amount: Mapped[int] = mapped_column(Minor)
+    paid: Mapped[int] = mapped_column(Minor)
 
 
 def _refuse_change(_mapper: Any, _connection: Any, target: Base) -> None:
