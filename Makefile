@@ -1,0 +1,48 @@
+# Flask-Refunds. `make help` lists the targets; each works from a fresh checkout.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+
+CODE := flask_refunds tests example_app benchmarks migrations setup.py
+TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# One installation per setup.py: with the stamp in place, nothing asks the network again.
+$(STAMP): setup.py
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed: set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[example,dev]'
+	touch $@
+
+demo: $(STAMP) ## Run a seeded shop with a simulated gateway and a worker; Ctrl-C ends it all
+	exec $(BIN)/python -m example_app.demo
+
+test: $(STAMP) ## Run every test, on real servers and a real browser
+	scripts/system-packages
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+check: $(STAMP) ## Format, lint, types, import floors, templates, migrations
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_migrations.py -k sqlite
+
+bench: $(STAMP) ## Run the benchmarks; one JSON object per line
+	@$(BIN)/python -m benchmarks
+
+format: $(STAMP) ## Put code and templates in order
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+	$(if $(TEMPLATES),-$(BIN)/djlint --reformat --quiet $(TEMPLATES))
