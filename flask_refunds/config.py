@@ -1,0 +1,123 @@
+"""The ``REFUNDS_*`` settings: declared once with default and meaning, checked and frozen at start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+
+from flask_refunds.errors import ConfigurationError
+
+PREFIX = "REFUNDS_"
+
+DEFAULT_REASONS = {
+    "returned": "Returned",
+    "damaged": "Damaged or faulty",
+    "not_received": "Not received",
+    "wrong_item": "Wrong item sent",
+    "duplicate": "Duplicate order",
+    "cancelled": "Cancelled by customer",
+    "goodwill": "Goodwill",
+    "other": "Other",
+}
+DEFAULT_OTHER_MEANS = {
+    "bank_transfer": "Bank transfer",
+    "cash": "Cash",
+    "cheque": "Cheque",
+    "store_credit": "Store credit",
+    "other": "Other",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings. Durations are seconds; the key is ``REFUNDS_`` and the upper-case name."""
+
+    bind_key: str | None = None
+    """Flask-SQLAlchemy bind of our tables; default: the orders' bind."""
+    redis_url: str | None = "redis://127.0.0.1:6379/0"
+    """Redis or Valkey for RQ; ``None``: no queue, ``flask refunds sweep`` does the work."""
+    queue: str = "refunds"
+    """Name of the RQ queue."""
+    timezone: str = "UTC"
+    """The store's zone: report days begin at its midnight."""
+    locale: str = "en"
+    """CLDR locale in which amounts are shown and typed."""
+    support_url: str | None = None
+    """Where "contact support" on a failed refund leads."""
+    complete_on: Literal["accepted", "settled"] = "accepted"
+    """Whether Completed means accepted by the gateway, or settled there."""
+    reasons: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_REASONS))
+    """Codes and words of the reasons for a refund."""
+    other_means: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_OTHER_MEANS))
+    """Codes and words of the other means by which money is given back."""
+    page_size: int = 20
+    """Rows on one page of Account History and of the desk."""
+    gateway_timeout: float = 60.0
+    """How long one gateway request may take; below 60 a late success is more likely."""
+    lease: float = 0.0
+    """How long a worker's claim holds; default: three gateway time-outs and 30 seconds."""
+    sweep_interval: float = 15.0
+    """How often a worker looks for what was never picked up, lost its worker or may settle."""
+    settle_interval: float = 900.0
+    """How long to wait before asking again whether a sale or refund has settled."""
+    retry_interval: float = 30.0
+    """First wait after an unavailable gateway; doubles up to an hour."""
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Self:
+        """Return the settings in a Flask *config*; unset ones get their default.
+
+        Raises :exc:`~flask_refunds.errors.ConfigurationError` naming the key and the remedy.
+        """
+        values = {
+            f.name: config[PREFIX + f.name.upper()]
+            for f in fields(cls)
+            if PREFIX + f.name.upper() in config
+        }
+        if not values.get("lease"):
+            values["lease"] = 3 * float(values.get("gateway_timeout", cls.gateway_timeout)) + 30
+        made = cls(**values)
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise _wrong("timezone", self.timezone, "an IANA name, as 'Europe/Paris'") from None
+        try:
+            Locale.parse(self.locale)
+        except (UnknownLocaleError, ValueError):
+            raise _wrong("locale", self.locale, "a CLDR locale, as 'en_GB'") from None
+        if self.complete_on not in {"accepted", "settled"}:
+            raise _wrong("complete_on", self.complete_on, "'accepted' or 'settled'")
+        for name in ("gateway_timeout", "sweep_interval", "settle_interval", "retry_interval"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or value <= 0:
+                raise _wrong(name, value, "a number of seconds above zero")
+        if self.lease <= 2 * self.gateway_timeout:
+            raise _wrong(
+                "lease",
+                self.lease,
+                "more than two gateway time-outs, since a worker first looks and then calls",
+            )
+        if not isinstance(self.page_size, int) or not 1 <= self.page_size <= 200:
+            raise _wrong("page_size", self.page_size, "a whole number from 1 to 200")
+        for name in ("reasons", "other_means"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not value:
+                raise _wrong(name, value, "a mapping from a stable code to the words for people")
+            for code in value:
+                if not isinstance(code, str) or not 1 <= len(code) <= 64:
+                    raise _wrong(name, code, "codes of 1 to 64 characters")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The store's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+def _wrong(name: str, value: Any, wanted: str) -> ConfigurationError:
+    return ConfigurationError(f"{PREFIX}{name.upper()} is {value!r}; set {wanted}.")

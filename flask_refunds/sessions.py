@@ -1,0 +1,137 @@
+"""Our own database sessions: fresh, short, and never the host's ``db.session``.
+
+A unit of work runs in :meth:`Sessions.transact`, which commits once, re-runs the whole of it in
+a new session when the database asks for that (40001, deadlock, lock time-out, SQLITE_BUSY), and
+sends signals only after the commit.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session, sessionmaker
+
+from flask_refunds.errors import Busy, NotMigrated
+
+T = TypeVar("T")
+
+TRIES = 8
+_RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+_RETRY_MYSQL = frozenset({1020, 1205, 1213})
+_MISSING_MYSQL = frozenset({1054, 1146})
+_AFTER_COMMIT = "refunds_after_commit"
+
+
+class Sessions:
+    """Makes sessions on one engine, with the host's own session class, so that its models work.
+
+    *engine* and *factory* are asked for at each use, since they may need an application context.
+    """
+
+    def __init__(
+        self, engine: Callable[[], Engine], factory: Callable[[], sessionmaker[Session]]
+    ) -> None:
+        self._engine = engine
+        self._factory = factory
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine()
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """Yield a fresh session; what was not committed is rolled back at the end."""
+        engine, factory = self._engine(), self._factory()
+        pinned = type("RefundsSession", (_PinnedSession, factory.class_), {})
+        options = {**factory.kw, "expire_on_commit": False, "autoflush": True}
+        session: Session = pinned(engine, **options)
+        try:
+            if engine.dialect.name in {"postgresql", "mysql", "mariadb"}:
+                session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+            yield session
+        except (OperationalError, ProgrammingError) as error:
+            if _table_is_missing(error):
+                raise NotMigrated(
+                    "The refunds tables are missing or old. Run: flask refunds upgrade"
+                ) from error
+            raise
+        finally:
+            session.close()
+
+    def transact(self, work: Callable[[Session], T]) -> T:
+        """Run *work* in a fresh session, commit, and return what it returned.
+
+        Raises :exc:`~flask_refunds.errors.Busy` when the database stayed locked, and
+        :exc:`~flask_refunds.errors.NotMigrated` when our tables are absent.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self.open() as session:
+                    result = work(session)
+                    session.commit()
+                    pending = session.info.get(_AFTER_COMMIT, [])
+            except DBAPIError as error:
+                if not _may_run_again(error):
+                    raise
+                if attempt == TRIES:
+                    raise Busy(
+                        "The database stayed locked by another transaction; nothing was written."
+                    ) from error
+                time.sleep(random.uniform(0.5, 1.0) * min(0.02 * 2**attempt, 0.5))
+                continue
+            for action in pending:
+                action()
+            return result
+        raise AssertionError("unreachable")
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Run *work*, which only reads, in a fresh session, and return what it returned."""
+        with self.open() as session:
+            return work(session)
+
+
+def after_commit(session: Session, action: Callable[[], Any]) -> None:
+    """Have *action* called once, after the transaction of *session* was committed."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+class _PinnedSession(Session):
+    """A session on one engine, whatever binds the host's session class would choose."""
+
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        super().__init__(**options)
+        self._refunds_engine = engine
+
+    def get_bind(self, *_args: Any, **_options: Any) -> Engine:
+        return self._refunds_engine
+
+
+def _may_run_again(error: DBAPIError) -> bool:
+    original: Any = error.orig
+    if getattr(original, "sqlstate", None) in _RETRY_SQLSTATES:
+        return True
+    if getattr(original, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return True
+    return _number(original) in _RETRY_MYSQL
+
+
+def _table_is_missing(error: DBAPIError) -> bool:
+    original: Any = error.orig
+    text = str(original)
+    if "refunds_" not in text and "refunds_" not in str(error.statement or ""):
+        return False
+    return (
+        getattr(original, "sqlstate", None) in {"42P01", "42703"}
+        or _number(original) in _MISSING_MYSQL
+        or "no such table: refunds_" in text
+        or "no such column" in text
+    )
+
+
+def _number(original: Any) -> int | None:
+    first = original.args[0] if original is not None and original.args else None
+    return first if isinstance(first, int) else None

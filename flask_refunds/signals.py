@@ -1,0 +1,15 @@
+"""Blinker signals, sent after the commit of what they tell about. The sender is the Flask app's
+:class:`~flask_refunds.runtime.Runtime`; receivers get ids, not rows."""
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+refund_issued = _signals.signal("refund-issued")
+"""A refund was recorded. ``refund_id``."""
+
+transfer_changed = _signals.signal("transfer-changed")
+"""A transfer changed its state. ``refund_id``, ``transfer_id``, ``before``, ``after``."""
+
+refund_completed = _signals.signal("refund-completed")
+"""All of a refund's money is back. ``refund_id``."""
