@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
 from flask_refunds.config import Config
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import RefundGateway
+from flask_refunds.models import Refund
 from flask_refunds.queueing import WakeUp
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
@@ -55,6 +58,9 @@ class Runtime:
     gateways: GatewayRegistry
     queue: WakeUp
     clock: Callable[[], datetime] = utc_now
+    after_refund: Callable[[Session, Refund], None] | None = None
+    """The host's hook, run in our transaction when all of a refund's money is back. It loads the
+    host's rows through the session that it is given, and may change them (to restock)."""
 
     def now(self) -> datetime:
         """Return the time now, aware, in UTC."""

@@ -1,0 +1,67 @@
+"""The account of an order: the lock that all work on it takes first, and its reservations."""
+
+from typing import Any
+
+from sqlalchemy import Insert, insert, update
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from flask_refunds.errors import AboveBalance
+from flask_refunds.models import Account
+
+
+def lock(session: Session, order_ref: str) -> Account:
+    """Lock the account of *order_ref* until the transaction ends, and return it.
+
+    Must be the first thing in a transaction. It writes before anything is read: a read first
+    would fix a snapshot under MariaDB's REPEATABLE READ or SQLite's BEGIN, and two refunds of one
+    line could then both pass their checks.
+    """
+    session.execute(_insert_if_absent(session, order_ref))
+    session.execute(
+        update(Account)
+        .where(Account.order_ref == order_ref)
+        .values(version=Account.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return session.get_one(Account, order_ref, populate_existing=True)
+
+
+def reserve(account: Account, amount: int) -> None:
+    """Count *amount* minor units as given back.
+
+    Raises :exc:`~flask_refunds.errors.AboveBalance` when less is left; the table's CHECK says the
+    same to whoever comes another way.
+    """
+    left = account.paid - account.prior - account.committed
+    if amount > left:
+        raise AboveBalance(asked=amount, left=left, currency=account.currency)
+    account.committed += amount
+
+
+def release(account: Account, amount: int) -> None:
+    """Give *amount* minor units back to the balance."""
+    account.committed -= amount
+
+
+def _insert_if_absent(session: Session, order_ref: str) -> Insert:
+    row: dict[str, Any] = {
+        "order_ref": order_ref,
+        "currency": "",
+        "paid": 0,
+        "captured": 0,
+        "prior": 0,
+        "committed": 0,
+        "version": 0,
+    }
+    dialect = session.get_bind().dialect.name
+    if dialect == "postgresql":
+        return postgresql_insert(Account).values(row).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite_insert(Account).values(row).on_conflict_do_nothing()
+    if dialect in {"mysql", "mariadb"}:
+        statement = mysql_insert(Account).values(row)
+        return statement.on_duplicate_key_update(order_ref=statement.inserted.order_ref)
+    return insert(Account).values(row)

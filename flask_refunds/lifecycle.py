@@ -1,0 +1,186 @@
+"""The one change of state: check, reserve or release, post or reverse, record, tell."""
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flask_refunds import ledger, signals
+from flask_refunds.accounts import release, reserve
+from flask_refunds.models import Account, Event, Refund, Transfer
+from flask_refunds.policy import Actor
+from flask_refunds.runtime import Runtime
+from flask_refunds.sessions import after_commit
+from flask_refunds.states import (
+    RESERVING,
+    Detail,
+    Method,
+    RefundState,
+    TransferState,
+    check_transition,
+    derive_refund_state,
+)
+
+log = logging.getLogger("flask_refunds")
+
+
+def change(
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    after: TransferState,
+    *,
+    now: datetime,
+    actor: Actor,
+    action: str,
+    detail: Detail = Detail.NONE,
+    why: str = "",
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Bring *transfer* to the state *after*, with everything that belongs to it.
+
+    The account of the order must be locked in *session*'s transaction, and *now* (UTC) taken
+    after that. Raises :exc:`~flask_refunds.errors.ForbiddenTransition`, and
+    :exc:`~flask_refunds.errors.AboveBalance` when the money that a state reserves is not left.
+    """
+    before = TransferState(transfer.state) if transfer.state else None
+    check_transition(Method(transfer.method), before, after)
+    account = session.get_one(Account, transfer.order_ref)
+    if before not in RESERVING and after in RESERVING:
+        reserve(account, transfer.amount)
+    elif before in RESERVING and after not in RESERVING:
+        release(account, transfer.amount)
+
+    transfer.state = after
+    transfer.detail = detail
+    if after is not TransferState.PROCESSING:
+        transfer.claim_token = transfer.lease_until = None
+    if after in {TransferState.COMPLETED, TransferState.FAILED, TransferState.REVERSED}:
+        transfer.next_attempt_at = None
+    if after is TransferState.COMPLETED:
+        transfer.completed_at = now
+    if after is TransferState.FAILED:
+        transfer.failed_at, transfer.poll_at = now, None
+    session.flush()
+    if after is TransferState.COMPLETED:
+        ledger.post(session, transfer, now)
+    elif before is TransferState.COMPLETED:
+        ledger.reverse(session, transfer, now)
+
+    record(
+        session,
+        transfer.refund,
+        transfer,
+        now=now,
+        actor=actor,
+        action=action,
+        before=before,
+        after=after,
+        why=why,
+        data=data,
+    )
+    _derive(session, runtime, transfer.refund, now)
+    _tell(session, runtime, transfer, before, after)
+
+
+def record(
+    session: Session,
+    refund: Refund,
+    transfer: Transfer | None,
+    *,
+    now: datetime,
+    actor: Actor,
+    action: str,
+    before: TransferState | None = None,
+    after: TransferState | None = None,
+    why: str = "",
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Append an event to the audit trail of *refund*; *action* is a stable code."""
+    session.add(
+        Event(
+            refund_id=refund.id,
+            transfer_id=transfer.id if transfer is not None else None,
+            at=now,
+            action=action,
+            before=before,
+            after=after,
+            actor_id=actor.id,
+            actor_label=actor.label,
+            why=why,
+            data=data or {},
+        )
+    )
+
+
+def current_transfers(refund: Refund) -> list[Transfer]:
+    """Return the transfers of *refund* that no other one replaces."""
+    replaced = {transfer.replaces_id for transfer in refund.transfers}
+    return [transfer for transfer in refund.transfers if transfer.id not in replaced]
+
+
+def _derive(session: Session, runtime: Runtime, refund: Refund, now: datetime) -> None:
+    before = refund.state
+    states = [TransferState(t.state) for t in current_transfers(refund) if t.state]
+    after = derive_refund_state(states)
+    refund.state = after
+    if after is RefundState.COMPLETED and before != RefundState.COMPLETED:
+        refund.completed_at = now
+        if len(states) == len(current_transfers(refund)):
+            _run_hook(session, runtime, refund, now)
+            after_commit(
+                session, partial(signals.refund_completed.send, runtime, refund_id=refund.id)
+            )
+    elif after is not RefundState.COMPLETED:
+        refund.completed_at = None
+
+
+def _run_hook(session: Session, runtime: Runtime, refund: Refund, now: datetime) -> None:
+    """Run the host's hook in a savepoint: its failure must not undo the record of moved money."""
+    if runtime.after_refund is None:
+        return
+    session.flush()
+    try:
+        with session.begin_nested():
+            runtime.after_refund(session, refund)
+    except Exception as error:  # the host's code may raise anything
+        log.exception("refunds: after_refund failed for refund %s", refund.id)
+        record(
+            session,
+            refund,
+            None,
+            now=now,
+            actor=Actor(id="system", label="System"),
+            action="hook_failed",
+            why=f"after_refund raised {type(error).__name__}",
+        )
+
+
+def _tell(
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    before: TransferState | None,
+    after: TransferState,
+) -> None:
+    after_commit(
+        session,
+        partial(
+            signals.transfer_changed.send,
+            runtime,
+            refund_id=transfer.refund_id,
+            transfer_id=transfer.id,
+            before=before,
+            after=after,
+        ),
+    )
+    log.info(
+        "refunds: refund=%s transfer=%s %s -> %s %s",
+        transfer.refund_id,
+        transfer.id,
+        before or "new",
+        after,
+        transfer.detail,
+    )
