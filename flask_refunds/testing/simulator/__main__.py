@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             beside = options.port_file.with_name(options.port_file.name + ".new")
             beside.write_text(f"{simulator.port}\n")
             beside.replace(options.port_file)
-        print(simulator.url, flush=True)
-        print("Braintree simulator of Flask-Refunds: no money moves here.", flush=True)
+        print(simulator.url, flush=True)  # noqa: T201 - callers read this line
+        print("Braintree simulator: no money moves here.", flush=True)  # noqa: T201
         ended.wait()
 
 
