@@ -63,7 +63,7 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     author="Flask-Refunds contributors",
-    license="BSD-3-Clause",
+    license_expression="BSD-3-Clause",
     license_files=["LICENSE"],
     keywords=["flask", "flask-admin", "refunds", "braintree", "rq", "ecommerce"],
     classifiers=[

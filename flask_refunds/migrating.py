@@ -29,13 +29,13 @@ IncludeObject = Callable[[Any, str | None, str, bool, Any], bool]
 def upgrade(bind: Bind, revision: str = "head") -> None:
     """Bring our tables to *revision*; nothing happens when they are there already."""
     with _connected(bind) as connection:
-        command.upgrade(_config(connection), revision)
+        command.upgrade(config(connection), revision)
 
 
 def downgrade(bind: Bind, revision: str) -> None:
     """Take our tables back to *revision*; ``"base"`` drops them with all that they hold."""
     with _connected(bind) as connection:
-        command.downgrade(_config(connection), revision)
+        command.downgrade(config(connection), revision)
 
 
 def current(bind: Bind) -> str | None:
@@ -111,9 +111,17 @@ def guard_host_autogenerate(migrate: Any) -> bool:
     return True
 
 
-def configure(config: Config, configure_context: Callable[..., None]) -> None:
+def config(connection: Connection) -> Config:
+    """Return the configuration with which Alembic's own commands work on our scripts."""
+    settings = Config()
+    settings.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def configure(settings: Config, configure_context: Callable[..., None]) -> None:
     """Configure Alembic from ``migrations/env.py``, on the connection that was handed over."""
-    connection: Connection = config.attributes["connection"]
+    connection: Connection = settings.attributes["connection"]
     configure_context(
         connection=connection, target_metadata=Base.metadata, **_options(connection.dialect.name)
     )
@@ -150,13 +158,6 @@ def _scripts() -> Path:
     # By __file__: Alembic's "package:folder" notation fails in editable installations.
     package = import_module("flask_refunds.migrations")
     return Path(str(package.__file__)).parent
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 @contextmanager
