@@ -1,11 +1,13 @@
 """The shop's admin panel."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import Flask
 from flask_admin import Admin
 from flask_admin.contrib.sqla import ModelView
 from flask_admin.menu import MenuLink
+from flask_admin.model.typefmt import BASE_FORMATTERS, DETAIL_FORMATTERS
 from flask_admin.theme import Bootstrap4Theme
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -19,6 +21,11 @@ from example_app.money import money_column
 from example_app.reports import ItemsReport, SummaryReport
 
 
+def moment(_view: Any, value: datetime, _name: str) -> str:
+    """Format a moment to the minute."""
+    return value.strftime("%Y-%m-%d %H:%M")
+
+
 class SecureModelView(StaffOnly, ModelView):
     """A list of the shop's rows: for staff to read, for some of them to change."""
 
@@ -28,6 +35,13 @@ class SecureModelView(StaffOnly, ModelView):
     can_view_details = True
     page_size = 20
     can_set_page_size = True
+    column_type_formatters: ClassVar = {**BASE_FORMATTERS, datetime: moment}
+    column_type_formatters_detail: ClassVar = {**DETAIL_FORMATTERS, datetime: moment}
+    search_words: ClassVar[str] = ""
+
+    def search_placeholder(self) -> str:
+        """Return what the search looks in."""
+        return self.search_words
 
     @property
     def can_edit(self) -> bool:
@@ -45,8 +59,9 @@ class UserView(SecureModelView):
     """Customers and staff."""
 
     column_list = ("name", "email", "role", "orders_count", "created_at")
-    column_labels: ClassVar = {"orders_count": "Orders", "created_at": "Customer since"}
+    column_labels: ClassVar = {"orders_count": "Orders", "created_at": "Since", "email": "E-mail"}
     column_searchable_list = ("name", "email")
+    search_words = "Name or e-mail"
     column_filters = ("role", "created_at")
     column_default_sort = "name"
     column_formatters: ClassVar = {"role": status_column}
@@ -61,6 +76,7 @@ class ProductView(SecureModelView):
     column_list = ("sku", "name", "category", "price_cents")
     column_labels: ClassVar = {"sku": "SKU", "price_cents": "Price"}
     column_searchable_list = ("sku", "name")
+    search_words = "SKU or name"
     column_filters = ("category",)
     column_default_sort = "sku"
     column_formatters: ClassVar = {"price_cents": money_column}
@@ -77,11 +93,14 @@ class OrderView(SecureModelView):
         "number": "Order",
         "placed_at": "Placed (UTC)",
         "customer_name": "Customer",
+        "customer_email": "E-mail",
+        "guest_email": "Guest e-mail",
         "total_cents": "Total",
         "user.name": "Customer",
         "user.email": "Customer e-mail",
     }
     column_searchable_list = ("number", "guest_name", "guest_email", "user.name", "user.email")
+    search_words = "Order number, name or e-mail"
     column_filters = ("status", "currency", "placed_at", "total_cents", "user.email")
     column_sortable_list = ("number", "placed_at", "status", "total_cents", "currency")
     column_default_sort = ("placed_at", True)
@@ -105,6 +124,7 @@ class PaymentView(SecureModelView):
         "transaction_id": "Transaction",
     }
     column_searchable_list = ("order.number", "transaction_id", "card_label")
+    search_words = "Order, transaction or card"
     column_filters = ("kind", "status", "gateway", "currency", "created_at")
     column_sortable_list = ("created_at", "kind", "status", "amount_cents")
     column_default_sort = ("created_at", True)

@@ -8,7 +8,7 @@ from example_app.models import Order, OrderItem, Payment, Product, User
 #: Tax in the prices, in hundredths of a percent, by currency.
 TAX_RATES = {"USD": 800, "EUR": 2100}
 #: From this quantity on, a line of the same article is ten percent cheaper.
-MULTI_BUY = 3
+MULTI_BUY = 4
 FREE_SHIPPING_FROM = 10000
 SHIPPING, FREIGHT = 690, 4900
 
@@ -25,7 +25,7 @@ def tax_upon(cents: int, currency: str) -> int:
 
 
 def item(product: Product, quantity: int, currency: str) -> OrderItem:
-    """Return a line; three or more of one article below 200.00 get the multi-buy offer."""
+    """Return a line; four or more of one article below 200.00 get the multi-buy offer."""
     listed = product.price_cents * quantity
     offer = listed // 10 if quantity >= MULTI_BUY and product.price_cents < 20000 else 0
     return OrderItem(

@@ -13,7 +13,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "BRAINTREE_PUBLIC_KEY": "integration_public_key",
     "BRAINTREE_PRIVATE_KEY": "integration_private_key",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
-    "SHOP_SWATCH": "flatly",
+    "SHOP_SWATCH": "default",
     "REFUNDS_SUPPORT_URL": "https://support.example.com/payments",
     # The shop's own reports cut days in UTC; what stands beside them has to do the same.
     "REFUNDS_TIMEZONE": "UTC",

@@ -31,7 +31,7 @@ class History:
         self._guests = guests
         self._demand = [article.demand for article in ARTICLES]
         self._gift = products[-1]
-        self._loyalty = [random.paretovariate(1.5) for _ in customers]
+        self._loyalty = [random.paretovariate(3) for _ in customers]
         # A customer stays with one currency.
         self._home = [random.choices(("USD", "EUR"), (72, 28))[0] for _ in customers]
 
@@ -44,7 +44,9 @@ class History:
         """Return a moment of the year; trade grows slowly and happens mostly by day."""
         day = DAYS * (1 - self._random.random() ** 0.8)
         hour = self._random.gauss(14, 4) % 24
-        midnight = (self._now - timedelta(days=day)).replace(hour=0, minute=0, second=0)
+        midnight = (self._now - timedelta(days=day)).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
         moment = midnight + timedelta(seconds=int(hour * 3600))
         return moment if moment <= self._now else moment - timedelta(days=1)
 
@@ -86,7 +88,7 @@ class History:
     def _discount(self, basket: Sequence[tuple[Product, int]]) -> int:
         """Return the order's discount in cents: a percentage, a coupon, or all of it."""
         goods = sum(product.price_cents * quantity for product, quantity in basket)
-        return self._random.choices((0, goods // 10, 500, 2000, goods), (85, 7, 5, 2.7, 0.3))[0]
+        return self._random.choices((0, goods // 10, 500, 2000, goods), (85, 7, 5, 2, 1))[0]
 
     def _status(self, placed_at: datetime) -> str:
         age = self._now - placed_at

@@ -126,7 +126,7 @@ class ItemsReport(BaseReport):
         Column("units", "Units", "number"),
         Column("revenue_cents", "Revenue", "money"),
     )
-    sort = ("currency", "-revenue_cents", "sku")
+    sort = ("-currency", "-revenue_cents", "sku")
     note = "Paid and shipped orders, by list price before discounts, tax included."
 
     def select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:

@@ -15,11 +15,12 @@ blueprint = Blueprint("shop", __name__)
 
 @blueprint.get("/")
 def index() -> str:
-    """Show the catalogue, by category."""
+    """Show the catalogue, by category, the dearest first."""
     products = db.session.scalars(
         select(Product).where(Product.price_cents > 0).order_by(Product.category, Product.sku)
     ).all()
     shelves = [(name, list(group)) for name, group in groupby(products, lambda p: p.category)]
+    shelves.sort(key=lambda shelf: -max(product.price_cents for product in shelf[1]))
     return render_template("shop/index.html", shelves=shelves)
 
 
