@@ -7,11 +7,12 @@ STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-CODE := flask_refunds tests example_app benchmarks migrations setup.py
+CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/new-migration
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format
+.PHONY: help demo test bench format
+.PHONY: check check-format check-code check-types check-floors check-templates check-migrations
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,12 +32,24 @@ test: $(STAMP) ## Run every test, on real servers and a real browser
 	scripts/system-packages
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-check: $(STAMP) ## Format, lint, types, import floors, templates, migrations
+check: check-format check-code check-types check-floors check-templates check-migrations ## Format, lint, types, import floors, templates, migrations
+
+check-format: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
+
+check-code: $(STAMP)
 	$(BIN)/ruff check $(CODE)
+
+check-types: $(STAMP)
 	$(BIN)/mypy
+
+check-floors: $(STAMP)
 	$(BIN)/lint-imports
-	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
+
+check-templates: $(STAMP)
+	$(if $(TEMPLATES),$(BIN)/djlint --check --lint $(TEMPLATES))
+
+check-migrations: $(STAMP)
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_migrations.py -k sqlite
 
 bench: $(STAMP) ## Run the benchmarks; one JSON object per line
@@ -45,4 +58,4 @@ bench: $(STAMP) ## Run the benchmarks; one JSON object per line
 format: $(STAMP) ## Put code and templates in order
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
-	$(if $(TEMPLATES),-$(BIN)/djlint --reformat --quiet $(TEMPLATES))
+	$(if $(TEMPLATES),-$(BIN)/djlint --reformat $(TEMPLATES))
