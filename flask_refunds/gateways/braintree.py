@@ -8,15 +8,12 @@ moved, and :exc:`Unavailable` when we only read.
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs
 
-import braintree
-from braintree import exceptions
-from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
-from braintree.exceptions.http.timeout_error import ConnectTimeoutError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from flask_refunds.gateways import braintree_answers as answers
@@ -41,6 +38,13 @@ from flask_refunds.gateways.braintree_codes import KEY_NOT_ALLOWED, codes_of
 from flask_refunds.gateways.braintree_settings import BraintreeSettings
 from flask_refunds.gateways.braintree_webhooks import webhook_event
 from flask_refunds.money import to_decimal
+
+with warnings.catch_warnings():  # the SDK warns of a class of its own while it is imported
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import braintree
+    from braintree import exceptions
+    from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
+    from braintree.exceptions.http.timeout_error import ConnectTimeoutError
 
 _CONFIGURATION = (
     exceptions.AuthenticationError,

@@ -36,6 +36,7 @@ _STATUS_TIMES = {
     "submitted_for_settlement_at": "submitted_for_settlement",
     "voided_at": "voided",
 }
+_FIELDS = {*_TEXTS, *_LISTS, *_STATUS_TIMES, "refund", "amount", "created_at"}
 
 
 class Unsupported(ValueError):
@@ -64,6 +65,8 @@ class Search:
         })  # fmt: skip
 
     def _matching(self, criteria: dict[str, Any]) -> list[Record]:
+        if unknown := criteria.keys() - _FIELDS:
+            raise Unsupported(", ".join(sorted(unknown)))
         exact = criteria.get("order_id") or {}
         known = self._store.with_order_id(exact["is"]) if "is" in exact else self._store.all()
         found = [record for record in known if matches(record, criteria)]
@@ -71,7 +74,7 @@ class Search:
 
 
 def matches(record: Record, criteria: dict[str, Any]) -> bool:
-    """Return whether *record* meets all *criteria*; raises :exc:`Unsupported`."""
+    """Return whether *record* meets all *criteria*, which name known fields only."""
     return all(_meets(record, name, wanted) for name, wanted in criteria.items())
 
 
@@ -87,11 +90,9 @@ def _meets(record: Record, name: str, wanted: Any) -> bool:
                   for key, value in wanted.items()}  # fmt: skip
         return _within(record.amount, bounds)
     if name == "created_at":
-        return _within(_second(record.created_at), wanted)
-    if name in _STATUS_TIMES:
-        times = [event["at"] for event in record.history if event["status"] == _STATUS_TIMES[name]]
-        return any(_within(_second(at), wanted) for at in times)
-    raise Unsupported(name)
+        return _within(_second(record.created_at), _times(wanted))
+    times = [event["at"] for event in record.history if event["status"] == _STATUS_TIMES[name]]
+    return any(_within(_second(at), _times(wanted)) for at in times)
 
 
 def _text(value: str, wanted: dict[str, str]) -> bool:
@@ -113,5 +114,13 @@ def _within(value: Any, bounds: dict[str, Any]) -> bool:
     )
 
 
+def _times(bounds: dict[str, Any]) -> dict[str, datetime]:
+    """Return the bounds as times; the SDK sends a datetime typed, and a string as it is."""
+    return {key: _second(str(value)) for key, value in bounds.items()}
+
+
 def _second(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    """Return an ISO 8601 time in UTC, which is what one without an offset means."""
+    moment = datetime.fromisoformat(text)
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.replace(microsecond=0)
