@@ -12,6 +12,7 @@ from flask_admin.theme import Bootstrap4Theme
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from markupsafe import Markup
+from wtforms import SelectField
 
 from example_app.auth import StaffOnly
 from example_app.dashboard import Dashboard
@@ -67,7 +68,8 @@ class UserView(SecureModelView):
     column_formatters: ClassVar = {"role": status_column}
     column_details_list = column_list
     form_columns = ("name", "email", "role")
-    form_choices: ClassVar = {"role": [(role, role) for role in ROLES]}
+    form_overrides: ClassVar = {"role": SelectField}
+    form_args: ClassVar = {"role": {"choices": ROLES}}
 
 
 class ProductView(SecureModelView):
@@ -108,7 +110,8 @@ class OrderView(SecureModelView):
     column_formatters: ClassVar = {"total_cents": money_column, "status": status_column}
     column_details_list = ("number", "placed_at", "customer_name", "customer_email", "status")
     form_columns = ("status", "guest_name", "guest_email")
-    form_choices: ClassVar = {"status": [(status, status) for status in STATUSES]}
+    form_overrides: ClassVar = {"status": SelectField}
+    form_args: ClassVar = {"status": {"choices": STATUSES}}
 
 
 class PaymentView(SecureModelView):

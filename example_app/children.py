@@ -66,7 +66,10 @@ class Register:
         self._file = directory / "processes"
 
     def add(self, pid: int) -> None:
-        """Remember a process by its id and its command line."""
+        """Remember a process by its id and its command line, which a new one gets in a moment."""
+        until = time.monotonic() + 1
+        while not command_line(pid) and time.monotonic() < until:
+            time.sleep(0.01)
         with self._file.open("a") as file:
             file.write(f"{pid} {command_line(pid)}\n")
 

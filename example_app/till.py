@@ -1,12 +1,15 @@
 """Card payments through Braintree."""
 
+import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import braintree
-from braintree.exceptions.not_found_error import NotFoundError
+with warnings.catch_warnings():  # the SDK warns of a class of its own while it is imported
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import braintree
+    from braintree.exceptions.not_found_error import NotFoundError
 
 #: Braintree's test cards that a sale may be made with, and how the shop labels them.
 CARDS = {

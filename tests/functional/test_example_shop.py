@@ -1,0 +1,279 @@
+"""The example shop on its own: a storefront that has never heard of the extension."""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+import example_app
+from example_app import create_app, db
+from example_app.dashboard import Dashboard
+from example_app.models import SOLD, Order, User
+from example_app.reports import BaseReport, ItemsReport, SummaryReport
+from example_app.seed import seed
+from tests import databases
+
+NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+TODAY = NOW.date()
+START = TODAY - timedelta(days=89)
+
+
+def shop(url: str) -> Flask:
+    """The shop with 300 orders on the database at ``url``, the extension left out."""
+    app = create_app({"DATABASE_URL": url, "SHOP_REFUNDS": False, "TESTING": True})
+    with app.app_context():
+        flask_migrate.upgrade()
+        seed(db.session(), now=NOW, orders=300)
+        db.session.remove()
+    return app
+
+
+# Not called "app": pytest-flask would hold a context of it open, which all clients would share.
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    app = shop(databases.sqlite(tmp_path_factory.mktemp("shop")))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(running: Flask) -> FlaskClient:
+    return running.test_client()
+
+
+def sign_in(client: FlaskClient, name: str, password: str | None = None) -> str:
+    """Sign in through the page, its CSRF token included; return where it leads, or its text."""
+    page = client.get("/login").get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    form = {
+        "csrf_token": token[1],
+        "email": f"{name}@example.com",
+        "password": password or name,
+    }
+    answer = client.post("/login", data=form)
+    return answer.headers.get("Location") or answer.get_data(as_text=True)
+
+
+def test_staff_sign_in_leads_to_the_admin_and_a_customer_to_the_shop(running: Flask) -> None:
+    assert sign_in(running.test_client(), "admin") == "/admin/"
+    assert sign_in(running.test_client(), "viewer") == "/admin/"
+    assert sign_in(running.test_client(), "ada") == "/"
+
+
+def test_a_wrong_password_does_not_sign_in(client: FlaskClient) -> None:
+    assert "is wrong" in sign_in(client, "admin", "guess")
+    assert client.get("/admin/user/").status_code == 302
+
+
+def test_a_login_without_a_csrf_token_is_refused(client: FlaskClient) -> None:
+    form = {"email": "admin@example.com", "password": "admin"}
+    assert client.post("/login", data=form).status_code == 400
+
+
+def test_sign_in_does_not_lead_to_another_site(client: FlaskClient) -> None:
+    page = client.get("/login?next=//elsewhere.example/").get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    form = {"csrf_token": token[1], "email": "admin@example.com", "password": "admin"}
+    answer = client.post("/login?next=//elsewhere.example/", data=form)
+    assert answer.headers["Location"] == "/admin/"
+
+
+def test_the_admin_sends_a_stranger_to_the_login_and_refuses_a_customer(
+    client: FlaskClient,
+) -> None:
+    assert client.get("/admin/order/").headers["Location"] == "/login?next=/admin/order/"
+    sign_in(client, "ada")
+    assert client.get("/admin/order/").status_code == 403
+    assert client.get("/admin/items_report/").status_code == 403
+
+
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/orders",
+        "/admin/",
+        "/admin/user/",
+        "/admin/user/?search=ada",
+        "/admin/product/",
+        "/admin/order/",
+        "/admin/order/?search=lovelace",
+        "/admin/order/details/?id=1",
+        "/admin/payment/",
+        "/admin/payment/details/?id=1",
+        "/admin/items_report/",
+        "/admin/items_report/csv",
+        "/admin/summary_report/?start=nonsense",
+    ],
+)
+def test_every_page_opens(client: FlaskClient, path: str, role: str) -> None:
+    sign_in(client, role)
+    assert client.get(path).status_code == 200
+
+
+def test_only_an_editor_may_open_the_edit_page(running: Flask) -> None:
+    for role, status in (("support", 200), ("viewer", 302)):
+        client = running.test_client()
+        sign_in(client, role)
+        assert client.get("/admin/order/edit/?id=1").status_code == status
+
+
+def test_a_customer_sees_her_own_orders_only(running: Flask, client: FlaskClient) -> None:
+    with running.app_context():
+        orders = db.session.scalars(select(Order).options(selectinload(Order.user))).all()
+        hers = next(o.number for o in orders if o.user and o.user.name == "Ada Lovelace")
+        not_hers = next(o.number for o in orders if not o.user)
+    sign_in(client, "ada")
+    assert client.get(f"/orders/{hers}").status_code == 200
+    assert client.get(f"/orders/{not_hers}").status_code == 404
+
+
+def all_orders() -> list[Order]:
+    return list(
+        db.session.scalars(
+            select(Order).options(selectinload(Order.items), selectinload(Order.payments))
+        )
+    )
+
+
+def test_each_order_adds_up(running: Flask) -> None:
+    with running.app_context():
+        for order in all_orders():
+            goods = sum(item.total_cents for item in order.items)
+            extras = order.shipping_cents + order.shipping_tax_cents
+            assert order.total_cents == goods - order.discount_cents + extras
+            assert 0 <= order.discount_cents <= goods
+            for item in order.items:
+                assert item.list_cents == item.quantity * item.unit_price_cents
+                assert 0 <= item.tax_cents <= item.total_cents <= item.list_cents
+
+
+def test_the_year_has_every_kind_of_order(running: Flask) -> None:
+    with running.app_context():
+        orders = all_orders()
+        assert {order.status for order in orders} == {"pending", "paid", "shipped", "cancelled"}
+        assert {order.currency for order in orders} == {"USD", "EUR"}
+        assert {p.kind for order in orders for p in order.payments} == {
+            "card",
+            "cash",
+            "bank",
+            "voucher",
+        }
+        assert any(order.guest_email and not order.user_id for order in orders)
+        assert any(item.total_cents == 0 for order in orders for item in order.items)
+        assert any(item.total_cents < item.list_cents for order in orders for item in order.items)
+        assert any(item.quantity > 1 for order in orders for item in order.items)
+        assert any(order.discount_cents and order.shipping_tax_cents for order in orders)
+        assert any(
+            order.status in SOLD and captured(order) != order.total_cents for order in orders
+        )
+        assert all(order.placed_at <= NOW for order in orders)
+        assert not any(p.transaction_id for order in orders for p in order.payments)
+
+
+def captured(order: Order) -> int:
+    return sum(p.amount_cents for p in order.payments if p.status == "captured")
+
+
+def test_the_same_moment_gives_the_same_shop(running: Flask, tmp_path: Path) -> None:
+    def totals() -> list[tuple[str, int]]:
+        return sorted((order.number, order.total_cents) for order in all_orders())
+
+    with running.app_context():
+        first = totals()
+    with shop(databases.sqlite(tmp_path)).app_context():
+        assert totals() == first
+        db.engine.dispose()
+
+
+def test_ada_has_the_orders_that_are_worth_trying(running: Flask) -> None:
+    with running.app_context():
+        ada = db.session.scalars(select(User).where(User.email == "ada@example.com")).one()
+        paid = [sorted(p.kind for p in order.payments) for order in ada.orders]
+        assert paid.count(["card", "card"]) == 1
+        assert paid.count(["cash"]) == 1
+        assert {order.currency for order in ada.orders} == {"USD", "EUR"}
+        assert any(order.discount_cents and order.shipping_cents for order in ada.orders)
+        # The gateway's test amounts: a refund of the bicycle alone is declined, the sale is not.
+        touring = next(order for order in ada.orders if order.items[0].sku == "BIKE-TOUR")
+        assert touring.items[0].total_cents == 204600
+        assert touring.total_cents == 354600
+
+
+def test_reports_agree_with_a_plain_count_on_every_database(database_url: str) -> None:
+    with shop(database_url).test_request_context():
+        sold = [o for o in all_orders() if o.status in SOLD and o.placed_at.date() >= START]
+        items: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        days: dict[tuple[object, str], list[int]] = defaultdict(lambda: [0, 0])
+        sales = dict.fromkeys(("USD", "EUR"), 0)
+        for order in sold:
+            sales[order.currency] += order.total_cents
+            day = days[order.placed_at.date(), order.currency]
+            day[0] += 1
+            day[1] += order.total_cents
+            for item in order.items:
+                row = items[item.sku, order.currency]
+                row[0] += item.quantity
+                row[1] += item.list_cents
+
+        rows = report(ItemsReport).rows(START, TODAY)
+        assert {(r["sku"], r["currency"]): [r["units"], r["revenue_cents"]] for r in rows} == items
+        summary = report(SummaryReport)
+        rows = summary.rows(START, TODAY)
+        assert {(r["day"], r["currency"]): [r["orders"], r["sales_cents"]] for r in rows} == days
+        assert [r["day"] for r in rows] == sorted((r["day"] for r in rows), reverse=True)
+        totals = summary.totals(START, TODAY)
+        assert {r["currency"]: r["sales_cents"] for r in totals} == sales
+        assert Dashboard().sales(START, TODAY) == sales
+        db.session.remove()
+        db.engine.dispose()
+
+
+def report(kind: type[BaseReport]) -> BaseReport:
+    return kind("A report", endpoint=kind.__name__.lower())
+
+
+def test_the_download_has_the_rows_of_the_page(client: FlaskClient) -> None:
+    sign_in(client, "admin")
+    answer = client.get(f"/admin/summary_report/csv?start={START}&end={TODAY}")
+    rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True))))
+    assert rows[0] == ["Day", "Currency", "Orders", "Sales"]
+    assert all(re.fullmatch(r"\d+\.\d\d", row[3]) for row in rows[1:])
+    page = client.get(f"/admin/summary_report/?start={START}&end={TODAY}").get_data(as_text=True)
+    assert page.count('class="shop-date"') == len(rows)
+
+
+def test_dates_may_be_given_in_either_order(client: FlaskClient) -> None:
+    sign_in(client, "admin")
+    one = client.get(f"/admin/items_report/csv?start={START}&end={TODAY}").data
+    assert client.get(f"/admin/items_report/csv?start={TODAY}&end={START}").data == one
+
+
+def test_the_migrations_make_what_the_models_say(running: Flask) -> None:
+    with running.app_context():
+        flask_migrate.check()
+
+
+def test_the_shop_has_not_heard_of_the_extension() -> None:
+    knowing = {"wiring.py", "config.py", "demo.py"}
+    root = Path(example_app.__file__).parent
+    files = [file for file in root.rglob("*") if file.suffix in (".py", ".html", ".css", ".svg")]
+    assert len(files) > 25
+    for file in files:
+        # The switch at the one call site is the only other place.
+        words = file.read_text().replace('app.config["SHOP_REFUNDS"]', "")
+        assert file.name in knowing or "refund" not in words.lower(), file
