@@ -56,8 +56,12 @@ class Config:
     """Rows on one page of Account History and of the desk."""
     gateway_timeout: float = 60.0
     """How long one gateway request may take; below 60 a late success is more likely."""
+    late_window: float | None = None
+    """How long after a time-out a request may still land; default: what the gateway says."""
     lease: float = 0.0
     """How long a worker's claim holds; default: three gateway time-outs and 30 seconds."""
+    sale_pause: float = 5.0
+    """How long to wait between two refunds of one sale; Braintree asks for 5 to 10 seconds."""
     sweep_interval: float = 15.0
     """How often a worker looks for what was never picked up, lost its worker or may settle."""
     settle_interval: float = 900.0

@@ -138,7 +138,9 @@ def _take(
     taken = spread(min(amount, sum(weights)), weights)
     rest = amount - sum(taken)
     if rest > 0:
-        spill = [item.whole.paid if not chosen else 0 for item, chosen in zip(items, first, strict=True)]
+        spill = [
+            item.whole.paid if not chosen else 0 for item, chosen in zip(items, first, strict=True)
+        ]
         more = spread(min(rest, sum(spill)), spill)
         taken = [a + b for a, b in zip(taken, more, strict=True)]
     return [

@@ -145,6 +145,12 @@ class UnknownReason(Refusal):
     field = "reason"
 
 
+class ReasonMissing(Refusal):
+    """Say why."""
+
+    field = "why"
+
+
 class TokenReused(Refusal):
     """The form was sent before with another content, by another actor or for another order."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from flask_refunds import ledger, signals
 from flask_refunds.accounts import release, reserve
 from flask_refunds.models import Account, Event, Refund, Transfer
-from flask_refunds.policy import Actor
+from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
 from flask_refunds.sessions import after_commit
 from flask_refunds.states import (
@@ -123,16 +123,12 @@ def current_transfers(refund: Refund) -> list[Transfer]:
 
 def _derive(session: Session, runtime: Runtime, refund: Refund, now: datetime) -> None:
     before = refund.state
-    states = [TransferState(t.state) for t in current_transfers(refund) if t.state]
-    after = derive_refund_state(states)
+    after = derive_refund_state([TransferState(t.state) for t in current_transfers(refund)])
     refund.state = after
     if after is RefundState.COMPLETED and before != RefundState.COMPLETED:
         refund.completed_at = now
-        if len(states) == len(current_transfers(refund)):
-            _run_hook(session, runtime, refund, now)
-            after_commit(
-                session, partial(signals.refund_completed.send, runtime, refund_id=refund.id)
-            )
+        _run_hook(session, runtime, refund, now)
+        after_commit(session, partial(signals.refund_completed.send, runtime, refund_id=refund.id))
     elif after is not RefundState.COMPLETED:
         refund.completed_at = None
 
@@ -152,7 +148,7 @@ def _run_hook(session: Session, runtime: Runtime, refund: Refund, now: datetime)
             refund,
             None,
             now=now,
-            actor=Actor(id="system", label="System"),
+            actor=SYSTEM,
             action="hook_failed",
             why=f"after_refund raised {type(error).__name__}",
         )

@@ -229,9 +229,7 @@ def _select(item: Entitlement, selection: Selection, currency: str) -> PlannedLi
     if selection.quantity < 0:
         raise errors.AboveQuantity(line=item.ref, asked=selection.quantity, left=item.left.quantity)
     if selection.quantity > item.left.quantity:
-        raise errors.AboveQuantity(
-            line=item.ref, asked=selection.quantity, left=item.left.quantity
-        )
+        raise errors.AboveQuantity(line=item.ref, asked=selection.quantity, left=item.left.quantity)
     paid = item.price_of(selection.quantity) if selection.paid is None else selection.paid
     if paid < 0:
         raise errors.MalformedAmount(
@@ -302,5 +300,3 @@ def _card(
     elif left == 0:
         problem = CardProblem.NOTHING_LEFT
     return Card(payment=payment, left=left, problem=problem)
-
-

@@ -216,9 +216,7 @@ class Storefront:
             name = f"Orders.charges[{charge.name!r}]"
             columns.append(amount_expression(charge.amount, f"{name}.amount").label(f"charge{i}"))
             if charge.tax is not None:
-                columns.append(
-                    amount_expression(charge.tax, f"{name}.tax").label(f"charge_tax{i}")
-                )
+                columns.append(amount_expression(charge.tax, f"{name}.tax").label(f"charge_tax{i}"))
         for prefix, part in (
             ("line_of", self.lines),
             ("payment_of", self.payments),

@@ -52,11 +52,11 @@ def read_bundle(session: Session, storefront: Storefront, order_ref: str) -> Ord
     key = storefront.order_key
     try:
         values = key.from_ref(order_ref)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         raise UnknownOrder(order_ref) from None
     statement = storefront.orders_statement().where(key.equals(values))
     rows = _orders(session, storefront, statement.limit(2))
-    if not rows:
+    if not rows or rows[0].facts.ref != order_ref:  # another spelling would be another account
         raise UnknownOrder(order_ref)
     if len(rows) > 1:
         raise MappingError(
@@ -160,9 +160,7 @@ def _before(
     return or_(*older)
 
 
-def _orders(
-    session: Session, storefront: Storefront, statement: Select[Any]
-) -> list[_OrderRow]:
+def _orders(session: Session, storefront: Storefront, statement: Select[Any]) -> list[_OrderRow]:
     rows = [_order(storefront, row) for row in session.execute(statement)]
     return _with_customers(session, storefront, rows)
 
@@ -269,9 +267,7 @@ def _bundles(
     ]
 
 
-def _owners(
-    rows: Sequence[_OrderRow], attribute: str
-) -> Mapping[tuple[Any, ...], OrderFacts]:
+def _owners(rows: Sequence[_OrderRow], attribute: str) -> Mapping[tuple[Any, ...], OrderFacts]:
     return {getattr(row, attribute): row.facts for row in rows if getattr(row, attribute)}
 
 

@@ -1,0 +1,176 @@
+"""What a person may do about a transfer: retry it, pay by other means instead, take a record back."""
+
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from flask_refunds import errors, lifecycle
+from flask_refunds.accounts import lock
+from flask_refunds.issuing import standing_of, take_over
+from flask_refunds.models import Account, Allocation, Transfer
+from flask_refunds.outcomes import new_generation
+from flask_refunds.policy import Actor
+from flask_refunds.runtime import Runtime
+from flask_refunds.states import Method, TransferState
+from flask_refunds.storefront.reading import read_bundle
+
+
+def retry(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str = "") -> bool:
+    """Start a failed card transfer again, with a new key; return whether a worker was woken.
+
+    The money is reserved afresh. Raises :exc:`~flask_refunds.errors.WrongState` unless it is
+    Failed, and the refusals of issuing when the money or the lines are not left any more.
+    """
+
+    def work(session: Session, transfer: Transfer) -> None:
+        _require(transfer, Method.CARD, TransferState.FAILED)
+        _reserve_again(session, runtime, transfer)
+        new_generation(transfer)
+        transfer.failure_code = transfer.failure_message = transfer.failed_at = None
+        transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
+        transfer.completed_at = transfer.settled_at = None
+        transfer.attempts = transfer.polls = 0
+        transfer.next_attempt_at = runtime.now()
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.STARTED,
+            now=runtime.now(),
+            actor=actor,
+            action="retried",
+            why=why,
+        )
+
+    _with_transfer(runtime, transfer_id, work)
+    return runtime.queue.wake(transfer_id)
+
+
+def pay_otherwise(
+    runtime: Runtime,
+    transfer_id: int,
+    actor: Actor,
+    *,
+    kind: str,
+    reference: str = "",
+    why: str = "",
+) -> None:
+    """Record that the money of a failed card transfer went back by other means instead.
+
+    The new transfer carries what the failed one carried and is linked to it. Raises like
+    :func:`retry`, and :exc:`~flask_refunds.errors.OtherMeansMissing`.
+    """
+    if kind not in runtime.config.other_means:
+        raise errors.OtherMeansMissing(kind)
+
+    def work(session: Session, transfer: Transfer) -> None:
+        _require(transfer, Method.CARD, TransferState.FAILED)
+        _reserve_again(session, runtime, transfer)
+        now = runtime.now()
+        instead = Transfer(
+            order_ref=transfer.order_ref,
+            position=len(transfer.refund.transfers),
+            method=Method.OTHER,
+            currency=transfer.currency,
+            amount=transfer.amount,
+            generation=1,
+            created_at=now,
+            replaces_id=transfer.id,
+            other_kind=kind,
+            other_reference=reference[:255],
+        )
+        for carried in transfer.allocations:
+            instead.allocations.append(
+                Allocation(
+                    line=carried.line,
+                    quantity=carried.quantity,
+                    list_price=carried.list_price,
+                    discount=carried.discount,
+                    tax=carried.tax,
+                    paid=carried.paid,
+                )
+            )
+        transfer.refund.transfers.append(instead)
+        lifecycle.change(
+            session,
+            runtime,
+            instead,
+            TransferState.COMPLETED,
+            now=now,
+            actor=actor,
+            action="paid_otherwise",
+            why=why,
+        )
+
+    _with_transfer(runtime, transfer_id, work)
+
+
+def reverse(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> None:
+    """Take back the record of a transfer by other means that was a mistake; *why* is required.
+
+    Postings dated now undo its figures. Raises :exc:`~flask_refunds.errors.WrongState`.
+    """
+    if not why.strip():
+        raise errors.ReasonMissing()
+
+    def work(session: Session, transfer: Transfer) -> None:
+        _require(transfer, Method.OTHER, TransferState.COMPLETED)
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.REVERSED,
+            now=runtime.now(),
+            actor=actor,
+            action="reversed",
+            why=why,
+        )
+
+    _with_transfer(runtime, transfer_id, work)
+
+
+def _with_transfer(
+    runtime: Runtime, transfer_id: int, work: Callable[[Session, Transfer], None]
+) -> None:
+    order_ref = runtime.sessions.read(lambda session: _order_ref(session, transfer_id))
+
+    def locked(session: Session) -> None:
+        lock(session, order_ref)
+        work(session, session.get_one(Transfer, transfer_id, populate_existing=True))
+
+    runtime.sessions.transact(locked)
+
+
+def _order_ref(session: Session, transfer_id: int) -> str:
+    transfer = session.get(Transfer, transfer_id)
+    if transfer is None:
+        raise errors.UnknownRefund(str(transfer_id))
+    return transfer.order_ref
+
+
+def _require(transfer: Transfer, method: Method, state: TransferState) -> None:
+    replaced = transfer.id not in {t.id for t in lifecycle.current_transfers(transfer.refund)}
+    if transfer.method != method or transfer.state != state or replaced:
+        raise errors.WrongState(state="replaced" if replaced else transfer.state)
+
+
+def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> None:
+    """Check that what *transfer* carries is still left, and take over what the host says now."""
+    bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
+    account = session.get_one(Account, transfer.order_ref)
+    standing = standing_of(session, runtime, bundle, account)
+    take_over(account, standing)
+    left = {(item.kind, item.ref): item.left for item in standing.items}
+    for carried in transfer.allocations:
+        line = carried.line
+        if line.kind == "adjustment" or (line.kind, line.line_ref) not in left:
+            continue  # not capped by a line, or gone from the host's order: the balance guards it
+        has = left[line.kind, line.line_ref]
+        if carried.paid > has.paid:
+            raise errors.AboveLine(
+                line=line.line_ref, asked=carried.paid, left=has.paid, currency=transfer.currency
+            )
+        if carried.quantity > has.quantity:
+            raise errors.AboveQuantity(
+                line=line.line_ref, asked=carried.quantity, left=has.quantity
+            )

@@ -1,0 +1,138 @@
+"""``Refunds``: the only place where everything is wired."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask
+from flask_admin import Admin, BaseView
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from flask_refunds import host_session, migrating, wired
+from flask_refunds.admin import register_views
+from flask_refunds.config import Config
+from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.base import RefundGateway
+from flask_refunds.models import Base, Refund
+from flask_refunds.policy import Policy
+from flask_refunds.queueing import NoQueue, RqWakeUp, WakeUp
+from flask_refunds.reports import register_reports
+from flask_refunds.runtime import GatewayRegistry, Runtime
+from flask_refunds.sessions import Sessions
+from flask_refunds.storefront import Storefront
+
+GatewayBuilder = Callable[[Mapping[str, Any]], RefundGateway]
+
+
+class Refunds:
+    """Refunds for a storefront with a Flask-Admin panel.
+
+    *storefront* maps the host's tables; *policy* says who may move money; *gateways* has, by the
+    name that the host's payments carry, a callable that builds the gateway from the app's config.
+    *after_refund* is called in our transaction when all of a refund's money is back. One instance
+    may serve several applications.
+    """
+
+    def __init__(
+        self,
+        storefront: Storefront,
+        *,
+        policy: Policy,
+        gateways: Mapping[str, GatewayBuilder] | None = None,
+        after_refund: Callable[[Session, Refund], None] | None = None,
+    ) -> None:
+        self.storefront = storefront
+        self.policy = policy
+        self.gateways = dict(gateways or {})
+        self.after_refund = after_refund
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        db: SQLAlchemy,
+        admin: Admin,
+        base_view: BaseView | None = None,
+        reports: Sequence[type[BaseView]] = (),
+    ) -> None:
+        """Wire refunds into *app*, after the host has added its own views to *admin*.
+
+        *base_view* is a host view to ask for access when the host has none for its orders.
+        *reports* are net report classes, each of which takes the place of the host's report that
+        it subclasses. Raises :exc:`~flask_refunds.errors.ConfigurationError`.
+        """
+        if wired.KEY in app.extensions:
+            raise ConfigurationError(
+                "Refunds is already wired into this application; call init_app once."
+            )
+        config = Config.from_mapping(app.config)
+        runtime = Runtime(
+            config=config,
+            storefront=self.storefront,
+            sessions=Sessions(
+                engine=lambda: self._engine(db, config),
+                factory=lambda: db.session.session_factory,
+            ),
+            gateways=GatewayRegistry(
+                {
+                    name: lambda build=build: build(app.config)
+                    for name, build in self.gateways.items()
+                }
+            ),
+            queue=self._queue(config),
+            after_refund=self.after_refund,
+        )
+        gatekeeper = _view_of(admin, self.storefront.order_model) or base_view
+        app.extensions[wired.KEY] = wired.Wired(
+            runtime=runtime,
+            policy=self.policy,
+            admin=admin,
+            gatekeeper=gatekeeper,
+            host_session=lambda: db.session(),
+            extension=self,
+        )
+        host_session.watch(db.session)
+        migrating.guard_host_autogenerate(app.extensions.get("migrate"))
+        app.register_blueprint(
+            Blueprint(
+                "refunds",
+                "flask_refunds",
+                template_folder="templates",
+                static_folder="static/refunds",
+                static_url_path="/refunds/static",
+            )
+        )
+        register_views(
+            app,
+            admin,
+            customers=_view_of(admin, self.storefront.customer_model),
+            orders=_view_of(admin, self.storefront.order_model),
+        )
+        register_reports(app, admin, reports)
+
+    def create_all(self) -> None:
+        """Create our tables without migrations, for tests. Needs an application context."""
+        Base.metadata.create_all(wired.current().runtime.sessions.engine)
+
+    def _engine(self, db: SQLAlchemy, config: Config) -> Engine:
+        key = config.bind_key
+        if key is None:
+            key = next(iter(self.storefront.bind_keys()), None)
+        if key not in db.engines:
+            raise ConfigurationError(
+                f"REFUNDS_BIND_KEY is {key!r}, which SQLALCHEMY_BINDS does not have."
+            )
+        return db.engines[key]
+
+    @staticmethod
+    def _queue(config: Config) -> WakeUp:
+        return RqWakeUp(config.redis_url, config.queue) if config.redis_url else NoQueue()
+
+
+def _view_of(admin: Admin, model: type | None) -> BaseView | None:
+    """Return the host's admin view of *model*, if it has one."""
+    for view in admin._views:
+        if model is not None and getattr(view, "model", None) is model:
+            return view
+    return None

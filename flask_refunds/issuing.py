@@ -1,0 +1,298 @@
+"""Issuing a refund: the quote that a person sees, and the issue under the order's lock."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flask_refunds import errors, lifecycle, signals
+from flask_refunds.accounts import lock
+from flask_refunds.models import REF_LENGTH, Account, Allocation, Line, Refund, Transfer
+from flask_refunds.planning import (
+    Plan,
+    PlannedTransfer,
+    RefundRequest,
+    Standing,
+    plan,
+    stand,
+)
+from flask_refunds.policy import Actor
+from flask_refunds.runtime import Runtime
+from flask_refunds.sessions import after_commit
+from flask_refunds.sharing import Components
+from flask_refunds.states import RESERVING, Method, RefundState, TransferState
+from flask_refunds.storefront.facts import OrderBundle
+from flask_refunds.storefront.reading import read_bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """How an order stands, and what a request would do if it were issued now."""
+
+    standing: Standing
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued:
+    """A recorded refund. ``replayed``: the same form had been sent before. ``woken`` is false
+    when the queue was down: the refund stands, and the sweep will pick it up."""
+
+    refund_id: int
+    replayed: bool
+    woken: bool = True
+    transfer_ids: tuple[int, ...] = field(default=())
+
+
+def quote(runtime: Runtime, order_ref: str, request: RefundRequest | None = None) -> Quote:
+    """Return how the order *order_ref* stands and what *request* would do. Writes nothing.
+
+    Raises the :exc:`~flask_refunds.errors.Refusal` that issuing *request* now would raise, and
+    :exc:`~flask_refunds.errors.UnknownOrder`.
+    """
+    standing = runtime.sessions.read(lambda session: read_standing(session, runtime, order_ref))
+    if request is None:
+        return Quote(standing=standing)
+    return Quote(standing=standing, plan=plan(standing, request, runtime.config))
+
+
+def issue(runtime: Runtime, request: RefundRequest, actor: Actor) -> Issued:
+    """Record the refund that *request* asks for, in the name of *actor*, and wake a worker up.
+
+    The money is reserved and the intent committed before anything is enqueued. The same token
+    with the same content returns the same refund. Raises a :exc:`~flask_refunds.errors.Refusal`
+    (nothing was written), or :exc:`~flask_refunds.errors.Busy`.
+    """
+    if not request.token:
+        raise errors.MissingToken()
+    if len(request.order_ref) > REF_LENGTH:
+        raise errors.UnknownOrder(request.order_ref[:40])
+    work = partial(_issue, runtime=runtime, request=request, actor=actor)
+    try:
+        issued = runtime.sessions.transact(work)
+    except IntegrityError:  # the same token raced us on another order: it is there now
+        issued = runtime.sessions.transact(work)
+    if issued.replayed:
+        return issued
+    woken = [runtime.queue.wake(transfer_id) for transfer_id in issued.transfer_ids]
+    return Issued(
+        refund_id=issued.refund_id,
+        replayed=False,
+        woken=all(woken),
+        transfer_ids=issued.transfer_ids,
+    )
+
+
+def read_standing(session: Session, runtime: Runtime, order_ref: str) -> Standing:
+    """Return how the order stands, from the host's rows and ours, in *session*."""
+    bundle = read_bundle(session, runtime.storefront, order_ref)
+    account = session.get(Account, order_ref)
+    return standing_of(session, runtime, bundle, account)
+
+
+def standing_of(
+    session: Session, runtime: Runtime, bundle: OrderBundle, account: Account | None
+) -> Standing:
+    """Return how the order of *bundle* stands, with its *account* if it has one."""
+    order_ref = bundle.order.ref
+    return stand(
+        bundle,
+        line_tax=runtime.storefront.line_tax,
+        committed=account.committed if account is not None else 0,
+        given=_given(session, order_ref) if account is not None else {},
+        by_payment=_by_payment(session, order_ref) if account is not None else {},
+        gateways=tuple(runtime.gateways),
+    )
+
+
+def new_reference(generation: int = 1) -> str:
+    """Return a new unique name for a transfer at the gateway: short, printable, ours."""
+    return f"RF-{secrets.token_hex(8).upper()}-{generation}"
+
+
+def _issue(session: Session, *, runtime: Runtime, request: RefundRequest, actor: Actor) -> Issued:
+    account = lock(session, request.order_ref)
+    token = hashlib.sha256(request.token.encode()).hexdigest()
+    earlier = session.scalar(select(Refund).where(Refund.token == token))
+    if earlier is not None:
+        return _replay(earlier, request, actor)
+
+    bundle = read_bundle(session, runtime.storefront, request.order_ref)
+    if request.customer_ref is not None and request.customer_ref != bundle.order.customer_ref:
+        raise errors.OrderOfAnotherCustomer(bundle.order.number)
+    standing = standing_of(session, runtime, bundle, account)
+    planned = plan(standing, request, runtime.config)
+    now = runtime.now()
+    take_over(account, standing)
+    refund = _document(standing, planned, request, actor, token, now)
+    session.add(refund)
+    lines = _lines(refund, planned)
+    session.flush()
+    lifecycle.record(session, refund, None, now=now, actor=actor, action="issued", why=request.note)
+    for position, target in enumerate(planned.transfers):
+        transfer = _transfer(refund, target, position, request, now)
+        for line, carried in zip(lines, target.carried, strict=True):
+            if carried != Components():
+                transfer.allocations.append(Allocation(line=line, **vars(carried)))
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.STARTED if target.method is Method.CARD else TransferState.COMPLETED,
+            now=now,
+            actor=actor,
+            action="started" if target.method is Method.CARD else "recorded",
+        )
+    after_commit(session, partial(signals.refund_issued.send, runtime, refund_id=refund.id))
+    return Issued(
+        refund_id=refund.id,
+        replayed=False,
+        transfer_ids=tuple(t.id for t in refund.transfers if t.method == Method.CARD),
+    )
+
+
+def _replay(earlier: Refund, request: RefundRequest, actor: Actor) -> Issued:
+    same = (
+        earlier.order_ref == request.order_ref
+        and earlier.actor_id == actor.id
+        and earlier.fingerprint == _fingerprint(request)
+    )
+    if not same:
+        raise errors.TokenReused(request.order_ref)
+    return Issued(refund_id=earlier.id, replayed=True)
+
+
+def take_over(account: Account, standing: Standing) -> None:
+    """Write to the account what the host says now; what is committed already stays covered."""
+    account.currency = standing.order.currency
+    account.captured = standing.captured
+    account.prior = standing.prior
+    account.paid = max(standing.captured, standing.prior + account.committed)
+
+
+def _document(
+    standing: Standing,
+    planned: Plan,
+    request: RefundRequest,
+    actor: Actor,
+    token: str,
+    now: datetime,
+) -> Refund:
+    order = standing.order
+    return Refund(
+        order_ref=order.ref,
+        order_number=order.number,
+        order_placed_at=order.placed_at,
+        customer_ref=order.customer_ref,
+        customer_name=order.customer_name,
+        customer_email=order.customer_email,
+        currency=order.currency,
+        amount=planned.amount,
+        tax=planned.tax,
+        reason=request.reason,
+        note=request.note,
+        actor_id=actor.id,
+        actor_label=actor.label,
+        token=token,
+        fingerprint=_fingerprint(request),
+        state=RefundState.STARTED,
+        created_at=now,
+    )
+
+
+def _lines(refund: Refund, planned: Plan) -> list[Line]:
+    lines = [
+        Line(
+            position=position,
+            kind=line.item.kind,
+            line_ref=line.item.ref,
+            sku=line.item.sku[:190],
+            description=line.item.description[:500],
+            dimensions=dict(line.item.dimensions),
+            **vars(line.components),
+        )
+        for position, line in enumerate(planned.lines)
+    ]
+    refund.lines.extend(lines)
+    return lines
+
+
+def _transfer(
+    refund: Refund, target: PlannedTransfer, position: int, request: RefundRequest, now: datetime
+) -> Transfer:
+    transfer = Transfer(
+        order_ref=refund.order_ref,
+        position=position,
+        method=target.method,
+        currency=refund.currency,
+        amount=target.amount,
+        generation=1,
+        created_at=now,
+    )
+    if target.card is not None:
+        transfer.gateway = target.card.gateway
+        transfer.payment_ref = target.card.ref
+        transfer.charge_id = target.card.charge_id
+        transfer.card_label = target.card.label[:190]
+        transfer.request_key = secrets.token_hex(16)
+        transfer.reference = new_reference()
+        transfer.next_attempt_at = now
+    else:
+        transfer.other_kind = request.other_kind
+        transfer.other_reference = request.other_reference[:255]
+    refund.transfers.append(transfer)
+    return transfer
+
+
+def _given(session: Session, order_ref: str) -> Mapping[tuple[str, str], Components]:
+    """Return what our reserving transfers carry, by kind and line: one query."""
+    rows = session.execute(
+        select(
+            Line.kind,
+            Line.line_ref,
+            func.sum(Allocation.quantity).label("quantity"),
+            func.sum(Allocation.list_price).label("list_price"),
+            func.sum(Allocation.discount).label("discount"),
+            func.sum(Allocation.tax).label("tax"),
+            func.sum(Allocation.paid).label("paid"),
+        )
+        .join(Allocation, Allocation.line_id == Line.id)
+        .join(Transfer, Transfer.id == Allocation.transfer_id)
+        .where(Transfer.order_ref == order_ref, Transfer.state.in_(RESERVING))
+        .group_by(Line.kind, Line.line_ref)
+    )
+    return {
+        (row.kind, row.line_ref): Components(
+            quantity=int(row.quantity),
+            list_price=int(row.list_price),
+            discount=int(row.discount),
+            tax=int(row.tax),
+            paid=int(row.paid),
+        )
+        for row in rows
+    }
+
+
+def _by_payment(session: Session, order_ref: str) -> Mapping[str, int]:
+    rows = session.execute(
+        select(Transfer.payment_ref, func.sum(Transfer.amount))
+        .where(
+            Transfer.order_ref == order_ref,
+            Transfer.method == Method.CARD,
+            Transfer.state.in_(RESERVING),
+        )
+        .group_by(Transfer.payment_ref)
+    )
+    return {ref: int(amount) for ref, amount in rows}
+
+
+def _fingerprint(request: RefundRequest) -> str:
+    content = {name: value for name, value in asdict(request).items() if name != "token"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,351 @@
+"""Processing a card transfer: claim it, call the gateway outside any transaction, record.
+
+The order of work is always: the intent is committed, then the claim with its attempt, then the
+operation that is about to move money, then the call, then the outcome, the last three only with
+the claim's token. A crash between any two is recoverable from the tables alone.
+"""
+
+import logging
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from flask_refunds.accounts import lock
+from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.base import (
+    AlreadyRefunded,
+    Ambiguous,
+    ChargeReceipt,
+    Declined,
+    Found,
+    GatewayError,
+    NotYet,
+    RefundGateway,
+    Rejected,
+    Unavailable,
+    Unknown,
+)
+from flask_refunds.lifecycle import change
+from flask_refunds.models import Account, Attempt, Transfer
+from flask_refunds.outcomes import (
+    REFUND,
+    VOID,
+    Accepted,
+    Claim,
+    Look,
+    Outcome,
+    Refused,
+    Wait,
+    record,
+    refuse_uncalled,
+)
+from flask_refunds.policy import SYSTEM
+from flask_refunds.runtime import Runtime
+from flask_refunds.states import Detail, Method, TransferState
+from flask_refunds.storefront.reading import read_bundle
+
+log = logging.getLogger("flask_refunds")
+
+
+class Processed(StrEnum):
+    """What :func:`process` did."""
+
+    NOT_DUE = "not_due"
+    DONE = "done"
+
+
+def process(runtime: Runtime, transfer_id: int) -> Processed:
+    """Bring the transfer *transfer_id* one step further, if it is due. Safe to call at any time.
+
+    Two calls at once are harmless: the claim lets one of them through.
+    """
+    order_ref = runtime.sessions.read(
+        lambda session: session.scalar(select(Transfer.order_ref).where(Transfer.id == transfer_id))
+    )
+    if order_ref is None:
+        return Processed.NOT_DUE
+    claim = runtime.sessions.transact(
+        lambda session: _claim(session, runtime, order_ref, transfer_id)
+    )
+    if claim is None:
+        return Processed.NOT_DUE
+    outcome = _attempt(runtime, claim)
+    runtime.sessions.transact(lambda session: record(session, runtime, claim, outcome))
+    return Processed.DONE
+
+
+def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int) -> Claim | None:
+    """Take the transfer for one attempt, under the lock of its order; ``None`` if not due."""
+    account = lock(session, order_ref)
+    transfer = session.get_one(Transfer, transfer_id, populate_existing=True)
+    now = runtime.now()
+    if not _is_due(transfer, now) or _sale_is_busy(session, runtime, transfer, now):
+        return None
+    if transfer.detail == Detail.WAITING_FOR_SETTLEMENT and not _still_covered(
+        session, runtime, account
+    ):
+        refuse_uncalled(session, runtime, transfer, now)
+        return None
+    unresolved = session.scalars(
+        select(Attempt)
+        .where(
+            Attempt.transfer_id == transfer.id,
+            Attempt.generation == transfer.generation,
+            Attempt.called_at.is_not(None),
+        )
+        .order_by(Attempt.id.desc())
+    ).all()
+    resumes = bool(unresolved) and any(a.outcome in (None, "unknown") for a in unresolved)
+    called = [a.called_at for a in unresolved if a.called_at is not None]
+    token = secrets.token_hex(16)
+    lease_until = now + timedelta(seconds=runtime.config.lease)
+    transfer.attempts += 1
+    attempt = Attempt(
+        transfer_id=transfer.id,
+        number=transfer.attempts,
+        generation=transfer.generation,
+        claim_token=token,
+        request_key=transfer.request_key,
+        reference=transfer.reference,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        started_at=now,
+    )
+    session.add(attempt)
+    if transfer.state == TransferState.STARTED:
+        change(
+            session,
+            runtime,
+            transfer,
+            TransferState.PROCESSING,
+            now=now,
+            actor=SYSTEM,
+            action="claimed",
+            detail=Detail.OUTCOME_UNKNOWN if resumes else Detail.NONE,
+        )
+    transfer.claim_token, transfer.lease_until = token, lease_until
+    transfer.next_attempt_at = None
+    session.flush()
+    assert transfer.gateway and transfer.charge_id and transfer.request_key and transfer.reference
+    return Claim(
+        transfer_id=transfer.id,
+        attempt_id=attempt.id,
+        order_ref=transfer.order_ref,
+        token=token,
+        gateway=transfer.gateway,
+        charge_id=transfer.charge_id,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        key=transfer.request_key,
+        reference=transfer.reference,
+        operation=transfer.operation if resumes else None,
+        resumes=resumes,
+        called_at=max(called) if called and resumes else None,
+    )
+
+
+def _is_due(transfer: Transfer, now: datetime) -> bool:
+    if transfer.method != Method.CARD:
+        return False
+    if transfer.state == TransferState.STARTED:
+        return transfer.next_attempt_at is None or transfer.next_attempt_at <= now
+    if transfer.state != TransferState.PROCESSING:
+        return False
+    if transfer.lease_until is not None:
+        return transfer.lease_until <= now
+    return transfer.next_attempt_at is not None and transfer.next_attempt_at <= now
+
+
+def _sale_is_busy(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> bool:
+    """Return whether another refund of the same sale is, or just was, at the gateway.
+
+    Braintree: simultaneous refunds of one sale "are likely to fail", wait 5 to 10 seconds; so one
+    at a time. One whose outcome is unknown blocks too, until it is known.
+    """
+    if transfer.state != TransferState.STARTED:
+        return False
+    pause = timedelta(seconds=runtime.config.sale_pause)
+    busy = session.scalar(
+        select(Transfer.id)
+        .where(
+            Transfer.gateway == transfer.gateway,
+            Transfer.charge_id == transfer.charge_id,
+            Transfer.id != transfer.id,
+            or_(
+                and_(
+                    Transfer.state == TransferState.PROCESSING,
+                    Transfer.gateway_refund_id.is_(None),
+                ),
+                Transfer.completed_at > now - pause,
+            ),
+        )
+        .limit(1)
+    )
+    if busy is None:
+        return False
+    transfer.detail = Detail.WAITING_FOR_SALE
+    transfer.next_attempt_at = now + pause
+    return True
+
+
+def _still_covered(session: Session, runtime: Runtime, account: Account) -> bool:
+    """Return whether what waited is still there: the host may have refunded it meanwhile."""
+    prior = read_bundle(session, runtime.storefront, account.order_ref).prior_total
+    return prior <= account.prior or prior + account.committed <= account.paid
+
+
+def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
+    """Make the attempt of *claim* and return what is known after it. No transaction is open."""
+    try:
+        gateway = runtime.gateways.get(claim.gateway)
+        if claim.resumes:
+            settled = _resume(runtime, gateway, claim)
+            if settled is not None:
+                return settled
+    except (GatewayError, ConfigurationError) as error:
+        if claim.resumes:  # only the looking failed: what we look for is as unknown as before
+            return Look(code="look_failed", message=str(error))
+        return Refused(code="configuration", message=str(error))
+    try:
+        return _first(runtime, gateway, claim)
+    except AlreadyRefunded as error:
+        return _look(gateway, claim, error)
+    except NotYet as error:
+        return Wait.for_settlement(error)
+    except (Declined, Rejected) as error:
+        return Refused.of(error)
+    except Unavailable as error:
+        return Wait.for_gateway(error)
+    except GatewayError as error:
+        return Look.after(error)
+    except Exception as error:  # whatever a gateway's code raises, the money may have moved
+        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
+        return Look.after(Unknown(type(error).__name__))
+
+
+def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
+    """Look at the sale, decide between void, refund and waiting, and do it."""
+    charge = gateway.inspect(claim.charge_id)
+    if charge.currency != claim.currency:
+        return Refused(
+            code="currency",
+            message=f"The sale is in {charge.currency} and the refund in {claim.currency}.",
+        )
+    if charge.voided:
+        return Refused(code="voided", message="The sale was voided at the gateway already.")
+    if may_void(charge, claim.amount, claim.currency):
+        return _void(runtime, gateway, claim)
+    if charge.refundable:
+        return _refund(runtime, gateway, claim)
+    if charge.settling_soon or charge.voidable:
+        return Wait(detail=Detail.WAITING_FOR_SETTLEMENT, code=charge.raw_status)
+    return Refused(
+        code="not_refundable",
+        message=f"The sale is {charge.raw_status} at the gateway and cannot be refunded.",
+    )
+
+
+def may_void(charge: ChargeReceipt, amount: int, currency: str) -> bool:
+    """Return whether giving back *amount* minor units of *currency* is a void of *charge*.
+
+    Only when it is unsettled, was never refunded, and the amount is all that the *gateway* has:
+    anything else would void a tip or a shared charge too.
+    """
+    return (
+        charge.voidable
+        and not charge.refund_ids
+        and charge.amount == amount
+        and charge.currency == currency
+    )
+
+
+def _void(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
+    if not _announce(runtime, claim, VOID):
+        return Look(code="lease_lost")
+    try:
+        receipt = gateway.void(claim.charge_id, key=f"{claim.key}-void")
+    except NotYet:  # hidden settling: it still reads unsettled, but only a refund works now
+        charge = gateway.inspect(claim.charge_id)
+        if not charge.refundable:
+            raise
+        return _refund(runtime, gateway, claim)
+    if receipt.amount != claim.amount or receipt.charge_id != claim.charge_id:
+        return Look(code="mismatch")
+    return Accepted.by_void(receipt)
+
+
+def _refund(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
+    if not _announce(runtime, claim, REFUND):
+        return Look(code="lease_lost")
+    receipt = gateway.refund(
+        claim.charge_id, claim.amount, claim.currency, key=claim.key, reference=claim.reference
+    )
+    return Accepted.by_refund(receipt)
+
+
+def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
+    """Commit what is about to be called, if the claim still holds long enough for the call."""
+
+    def work(session: Session) -> bool:
+        lock(session, claim.order_ref)
+        transfer = session.get_one(Transfer, claim.transfer_id, populate_existing=True)
+        now = runtime.now()
+        ends = now + timedelta(seconds=runtime.config.gateway_timeout)
+        if transfer.claim_token != claim.token:
+            return False
+        if transfer.lease_until is None or transfer.lease_until <= ends:
+            return False
+        transfer.operation = operation
+        attempt = session.get_one(Attempt, claim.attempt_id)
+        attempt.operation, attempt.called_at = operation, now
+        return True
+
+    return runtime.sessions.transact(work)
+
+
+def _resume(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
+    """Find out what became of an attempt whose outcome is unknown, before anything new is done.
+
+    ``None``: it certainly never landed, and the same key and reference may be sent again.
+    """
+    if claim.operation == VOID:
+        charge = gateway.inspect(claim.charge_id)
+        if charge.voided:
+            return Accepted.by_charge(charge)
+    found = _find(gateway, claim)
+    if found is None and not _window_is_over(runtime, gateway, claim):
+        return Look(code="window", message="A late answer may still land.")
+    return found
+
+
+def _find(gateway: RefundGateway, claim: Claim) -> Outcome | None:
+    found = gateway.find(
+        claim.charge_id, reference=claim.reference, amount=claim.amount, currency=claim.currency
+    )
+    if isinstance(found, Found):
+        return Accepted.by_refund(found.receipt)
+    if isinstance(found, Ambiguous):
+        return Look(code="ambiguous", message=f"Several refunds fit: {', '.join(found.ids)}.")
+    return None
+
+
+def _look(gateway: RefundGateway, claim: Claim, error: AlreadyRefunded) -> Outcome:
+    """Nothing is left to refund, says the gateway: perhaps because of us. Look first."""
+    try:
+        return _find(gateway, claim) or Refused.of(error)
+    except GatewayError as failure:
+        return Look.after(failure)
+
+
+def _window_is_over(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> bool:
+    """Return whether a request of the last attempt can no longer land at the gateway."""
+    if claim.called_at is None:
+        return True
+    window = runtime.config.late_window
+    if window is None:
+        window = gateway.capabilities.late_window
+    wait = runtime.config.gateway_timeout + window
+    return runtime.now() >= claim.called_at + timedelta(seconds=wait)

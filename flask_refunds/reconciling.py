@@ -1,0 +1,176 @@
+"""The sweep: what was never picked up, what lost its worker, what waited, and what may settle."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from flask_refunds import lifecycle
+from flask_refunds.accounts import lock
+from flask_refunds.errors import ConfigurationError, RefundsError
+from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt
+from flask_refunds.models import Transfer
+from flask_refunds.outcomes import backoff
+from flask_refunds.policy import SYSTEM
+from flask_refunds.processing import process
+from flask_refunds.runtime import Runtime
+from flask_refunds.states import Detail, Method, TransferState
+
+log = logging.getLogger("flask_refunds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """Ids of the transfers to process, and of those to ask the gateway about."""
+
+    process: tuple[int, ...]
+    poll: tuple[int, ...]
+
+
+def due(runtime: Runtime, *, limit: int = 200) -> Due:
+    """Return what there is to do now, longest waiting first, *limit* of each at most."""
+    now = runtime.now()
+    ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
+    work = or_(
+        and_(Transfer.state == TransferState.STARTED, ready),
+        and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
+        and_(
+            Transfer.state == TransferState.PROCESSING,
+            Transfer.lease_until.is_(None),
+            Transfer.next_attempt_at <= now,
+        ),
+    )
+
+    def read(session: Session) -> Due:
+        return Due(
+            process=tuple(
+                session.scalars(
+                    select(Transfer.id)
+                    .where(Transfer.method == Method.CARD, work)
+                    .order_by(Transfer.next_attempt_at, Transfer.id)
+                    .limit(limit)
+                )
+            ),
+            poll=tuple(
+                session.scalars(
+                    select(Transfer.id)
+                    .where(Transfer.poll_at <= now)
+                    .order_by(Transfer.poll_at)
+                    .limit(limit)
+                )
+            ),
+        )
+
+    return runtime.sessions.read(read)
+
+
+def sweep(runtime: Runtime, *, limit: int = 200) -> Due:
+    """Do one round by itself, one transfer after the other; return what it did.
+
+    One transfer that cannot be brought forward does not keep the others waiting.
+    """
+    found = due(runtime, limit=limit)
+    for transfer_id in found.process:
+        guarded(process, runtime, transfer_id)
+    for transfer_id in found.poll:
+        guarded(poll, runtime, transfer_id)
+    return found
+
+
+def guarded(step: Callable[[Runtime, int], object], runtime: Runtime, transfer_id: int) -> None:
+    """Run one *step* on one transfer; log what goes wrong, since the next round tries again."""
+    try:
+        step(runtime, transfer_id)
+    except RefundsError as error:
+        log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+    except Exception:
+        log.exception("refunds: transfer=%s could not be brought forward", transfer_id)
+
+
+def poll(runtime: Runtime, transfer_id: int) -> None:
+    """Ask the gateway whether an accepted refund has settled, and record the answer."""
+
+    def read(session: Session) -> Transfer | None:
+        return session.get(Transfer, transfer_id)
+
+    transfer = runtime.sessions.read(read)
+    if transfer is None or transfer.poll_at is None or not transfer.gateway_refund_id:
+        return
+    receipt = None
+    try:
+        receipt = runtime.gateways.get(transfer.gateway or "").fetch(transfer.gateway_refund_id)
+    except (GatewayError, ConfigurationError) as error:
+        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+    order_ref = transfer.order_ref
+    runtime.sessions.transact(
+        lambda session: _record(session, runtime, order_ref, transfer_id, receipt)
+    )
+
+
+def settle(
+    session: Session, runtime: Runtime, transfer: Transfer, receipt: RefundReceipt, now: datetime
+) -> None:
+    """Record on *transfer*, whose account is locked, how far the gateway has come with it."""
+    transfer.gateway_status = receipt.raw_status
+    if receipt.state is ReceiptState.SUCCEEDED:
+        transfer.settled_at, transfer.poll_at = now, None
+        if transfer.state == TransferState.PROCESSING:
+            lifecycle.change(
+                session,
+                runtime,
+                transfer,
+                TransferState.COMPLETED,
+                now=now,
+                actor=SYSTEM,
+                action="settled",
+                detail=Detail.SETTLED,
+            )
+            return
+        transfer.detail = Detail.SETTLED
+        lifecycle.record(
+            session, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
+        )
+    elif receipt.state is ReceiptState.FAILED:
+        transfer.failure_code = receipt.code or receipt.raw_status
+        transfer.failure_message = receipt.message or "The gateway declined it at settlement."
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.FAILED,
+            now=now,
+            actor=SYSTEM,
+            action="failed_late",
+            why=transfer.failure_message,
+            data={"code": transfer.failure_code},
+        )
+    else:
+        _ask_later(runtime, transfer, now)
+
+
+def _record(
+    session: Session,
+    runtime: Runtime,
+    order_ref: str,
+    transfer_id: int,
+    receipt: RefundReceipt | None,
+) -> None:
+    lock(session, order_ref)
+    transfer = session.get_one(Transfer, transfer_id, populate_existing=True)
+    now = runtime.now()
+    if transfer.poll_at is None:  # somebody else was faster
+        return
+    if receipt is None or receipt.id != transfer.gateway_refund_id:
+        _ask_later(runtime, transfer, now)
+        return
+    settle(session, runtime, transfer, receipt, now)
+
+
+def _ask_later(runtime: Runtime, transfer: Transfer, now: datetime) -> None:
+    transfer.polls += 1
+    transfer.poll_at = now + max(
+        backoff(runtime.config.settle_interval, transfer.polls), timedelta(seconds=1)
+    )
