@@ -85,9 +85,7 @@ RESERVING = frozenset({TransferState.STARTED, TransferState.PROCESSING, Transfer
 IN_FLIGHT = frozenset({TransferState.STARTED, TransferState.PROCESSING})
 
 
-def check_transition(
-    method: Method, before: TransferState | None, after: TransferState
-) -> None:
+def check_transition(method: Method, before: TransferState | None, after: TransferState) -> None:
     """Raise :exc:`~flask_refunds.errors.ForbiddenTransition` unless *before* may become *after*.
 
     Only a transfer by other means is reversed (the record was a mistake), and only a card
