@@ -88,11 +88,14 @@ def include_object(_item: Any, name: str | None, kind: str, reflected: bool, mod
 def guard_host_autogenerate(migrate: Any) -> bool:
     """Keep the autogenerate of the host's Flask-Migrate from dropping our tables.
 
-    *migrate* is ``app.extensions["migrate"]``. A function of the host's own, given as
+    *migrate* is ``app.extensions.get("migrate")``. A function of the host's own, given as
     ``Migrate(include_object=...)``, goes on deciding about everything else. Returns ``False``,
-    having changed nothing, when the host's ``env.py`` passes an ``include_object`` itself: it
-    would then get two; such a host calls :func:`include_object` in its own.
+    having changed nothing, when there is no Flask-Migrate, and when the host's ``env.py`` passes
+    an ``include_object`` itself: it would then get two; such a host calls :func:`include_object`
+    in its own.
     """
+    if migrate is None:
+        return False
     arguments: dict[str, Any] = migrate.configure_args
     theirs: IncludeObject | None = arguments.get("include_object")
     if getattr(theirs, "guards_refunds", False):

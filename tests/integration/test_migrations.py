@@ -267,3 +267,7 @@ def test_a_host_that_passes_include_object_in_its_env_py_is_left_alone(
 
     assert not migrating.guard_host_autogenerate(host.migrate)
     assert "include_object" not in host.migrate.configure_args
+
+
+def test_a_host_without_flask_migrate_needs_no_guard() -> None:
+    assert not migrating.guard_host_autogenerate(None)
