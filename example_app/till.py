@@ -78,7 +78,7 @@ class Till:
                     sale | {"payment_method_nonce": NONCES[card]}
                 )
         except Exception as error:  # the SDK lets whatever its HTTP and XML parsers raise through
-            raise ChargeRefused(f"{type(error).__name__}: {error}") from error
+            raise ChargeRefused(f"{type(error).__name__}: {error}"[:160]) from error
         if not result.is_success:
             raise ChargeRefused(result.message)
         transaction = result.transaction
@@ -87,10 +87,14 @@ class Till:
             raise ChargeRefused(f"charged in {transaction.currency_iso_code}, not in {currency}")
         return str(transaction.id)
 
+    def find(self, transaction_id: str) -> Any:
+        """Return the transaction as the SDK gives it."""
+        return self._gateway.transaction.find(transaction_id)
+
     def knows(self, transaction_id: str) -> bool:
         """Return whether the gateway has this transaction; true when it cannot be asked."""
         try:
-            self._gateway.transaction.find(transaction_id)
+            self.find(transaction_id)
         except NotFoundError:
             return False
         except Exception:  # noqa: BLE001  # whatever else went wrong says nothing about the sale

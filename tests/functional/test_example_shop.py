@@ -3,6 +3,11 @@
 import csv
 import io
 import re
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,10 +22,13 @@ from sqlalchemy.orm import selectinload
 
 import example_app
 from example_app import create_app, db
+from example_app.children import Child, Register
 from example_app.dashboard import Dashboard
 from example_app.models import SOLD, Order, User
 from example_app.reports import BaseReport, ItemsReport, SummaryReport
 from example_app.seed import seed
+from example_app.till import ChargeRefused, Till
+from flask_refunds.testing.simulator import Simulator
 from tests import databases
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
@@ -214,6 +222,64 @@ def test_ada_has_the_orders_that_are_worth_trying(running: Flask) -> None:
         assert touring.total_cents == 354600
 
 
+class EuroRefusingTill(Till):
+    """A till at a gateway that has dollars only, and cannot settle."""
+
+    def __init__(self) -> None:
+        self.charged: list[str] = []
+
+    def charge(self, cents: int, currency: str, reference: str, card: str) -> str:
+        if currency != "USD":
+            raise ChargeRefused("no such merchant account")
+        self.charged.append(reference)
+        return f"sale{len(self.charged)}"
+
+    def settle(self, transaction_id: str) -> bool:
+        return False
+
+
+def test_what_a_gateway_cannot_do_is_said_and_leaves_no_dangling_payment(sqlite_url: str) -> None:
+    app = create_app({"DATABASE_URL": sqlite_url, "SHOP_REFUNDS": False})
+    said: list[str] = []
+    with app.app_context():
+        flask_migrate.upgrade()
+        till = EuroRefusingTill()
+        seed(db.session(), now=NOW, orders=100, till=till, sales=30, say=said.append)
+        payments = [p for order in all_orders() for p in order.payments]
+        assert [p.gateway for p in payments].count("braintree") == len(till.charged) > 20
+        assert all(bool(p.gateway) == bool(p.transaction_id) for p in payments)
+        assert all(p.currency == "USD" for p in payments if p.gateway)
+        db.session.remove()
+        db.engine.dispose()
+    assert said[0].startswith("No sales in EUR")
+    assert said[1].endswith("could not be settled and are left as they are.")
+
+
+def test_the_newest_sales_are_made_at_the_gateway_and_all_but_ten_settled(sqlite_url: str) -> None:
+    with Simulator() as simulator:
+        overrides = {"DATABASE_URL": sqlite_url, "BRAINTREE_URL": simulator.url}
+        app = create_app({"SHOP_REFUNDS": False} | overrides)
+        with app.app_context():
+            flask_migrate.upgrade()
+            till = Till.from_config(app.config)
+            assert till
+            seed(db.session(), now=NOW, orders=100, till=till, sales=40, say=pytest.fail)
+            sales = [(order.number, p) for order in all_orders() for p in order.payments]
+            found = [
+                (till.find(p.transaction_id), number, p) for number, p in sales if p.transaction_id
+            ]
+            db.session.remove()
+            db.engine.dispose()
+    assert len(found) >= 40
+    for sale, number, payment in found:
+        assert sale.order_id == number
+        assert int(sale.amount * 100) == payment.amount_cents
+        assert sale.currency_iso_code == payment.currency
+    statuses = [sale.status for sale, *_ in found]
+    assert statuses.count("submitted_for_settlement") == 10
+    assert statuses.count("settled") == len(found) - 10
+
+
 def test_reports_agree_with_a_plain_count_on_every_database(database_url: str) -> None:
     with shop(database_url).test_request_context():
         sold = [o for o in all_orders() if o.status in SOLD and o.placed_at.date() >= START]
@@ -261,6 +327,32 @@ def test_dates_may_be_given_in_either_order(client: FlaskClient) -> None:
     sign_in(client, "admin")
     one = client.get(f"/admin/items_report/csv?start={START}&end={TODAY}").data
     assert client.get(f"/admin/items_report/csv?start={TODAY}&end={START}").data == one
+
+
+def test_the_next_start_ends_what_a_killed_demo_left(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text("import time; time.sleep(60)")
+    command = [sys.executable, str(tmp_path / "sleeper.py")]
+    left, other = subprocess.Popen(command), subprocess.Popen(command)
+    register = Register(tmp_path)
+    register.add(left.pid)
+    # A process that has got the id of one of ours since then is none of our business.
+    with (tmp_path / "processes").open("a") as file:
+        file.write(f"{other.pid} something else\n")
+    threading.Thread(target=left.wait, daemon=True).start()  # nobody's child any more
+    Register(tmp_path).end_left_over()
+    assert left.wait(10) == -signal.SIGTERM
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_a_child_says_how_it_ended(tmp_path: Path) -> None:
+    child = Child("clock", ("no_such_module",), tmp_path)
+    while not (said := child.ended()):
+        time.sleep(0.05)
+    assert said.startswith("The clock ended with status 1.")
+    assert "No module named no_such_module" in said
+    child.stop()
 
 
 def test_the_migrations_make_what_the_models_say(running: Flask) -> None:
