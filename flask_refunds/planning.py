@@ -4,7 +4,7 @@ The quote in the modal and the issue under the lock run the same two functions: 
 and :func:`plan`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from flask_refunds.entitlement import (
     with_given,
     with_prior,
 )
-from flask_refunds.sharing import Components, allocate
+from flask_refunds.sharing import NOTHING, Components, allocate
 from flask_refunds.states import Method
 from flask_refunds.storefront.facts import LineTax, OrderBundle, OrderFacts, PaymentFacts
 
@@ -199,29 +199,34 @@ def plan(standing: Standing, request: RefundRequest, config: Config) -> Plan:
 def plan_lines(standing: Standing, request: RefundRequest) -> list[PlannedLine]:
     """Return the lines that *request* selects, each within what is left of it."""
     if request.everything:
-        selections: Sequence[Selection] = [
-            Selection(kind=i.kind, ref=i.ref, quantity=i.left.quantity, paid=i.left.paid)
-            for i in standing.items
-            if i.left.paid or i.left.quantity
-        ]
-        adjustment = standing.adjustment
-        if standing.balance == 0:
-            raise errors.AboveBalance(asked=0, left=0, currency=standing.order.currency)
-    else:
-        selections, adjustment = request.selections, request.adjustment
+        return _rest(standing)
     by_key = {(item.kind, item.ref): item for item in standing.items}
     lines = []
-    for selection in selections:
+    for selection in request.selections:
         item = by_key.pop((selection.kind, selection.ref), None)
         if item is None:
             raise errors.UnknownLine(selection.ref)
         line = _select(item, selection, standing.order.currency)
         if line is not None:
             lines.append(line)
-    if adjustment:
-        lines.append(_adjust(adjustment))
+    if request.adjustment:
+        lines.append(_adjust(request.adjustment))
     if not lines:
         raise errors.NothingSelected()
+    return lines
+
+
+def _rest(standing: Standing) -> list[PlannedLine]:
+    """Return all that is left: the exact remainder of each line, never a recomputed sum."""
+    if standing.balance == 0:
+        raise errors.AboveBalance(asked=0, left=0, currency=standing.order.currency)
+    lines = []
+    for item in standing.items:
+        components = item.part(paid=item.left.paid, quantity=item.left.quantity)
+        if components != NOTHING:
+            lines.append(PlannedLine(item=item, components=components))
+    if standing.adjustment:
+        lines.append(_adjust(standing.adjustment))
     return lines
 
 
