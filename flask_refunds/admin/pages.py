@@ -1,0 +1,64 @@
+"""What all of our pages have in common: access, and an answer to everything that may go wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, current_app, jsonify, make_response
+from flask.typing import ResponseReturnValue
+from flask_admin import Admin
+
+from flask_refunds import errors, wired
+from flask_refunds.admin.access import HostAccess, wants_fragment
+from flask_refunds.admin.refusals import Explained, explain
+from flask_refunds.admin.words import gettext
+from flask_refunds.policy import Actor
+from flask_refunds.runtime import Runtime
+
+
+class RefundsPage(HostAccess):
+    """A page of ours. A refusal or a missing table that a view lets through gets a page too."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """The services of the current application."""
+        return wired.current().runtime
+
+    def actor(self) -> Actor | None:
+        """Return who is signed in, if anybody with an identity is."""
+        return wired.current().policy.actor()
+
+    def problem(self, explained: Explained) -> ResponseReturnValue:
+        """Return a page, or JSON for our script, that says what is the matter."""
+        if wants_fragment():
+            body = jsonify(error=explained.message, field=explained.field)
+            return make_response(body, explained.status)
+        page = self.render("refunds/problem.html", problem=explained, title=_title(explained))
+        return make_response(page, explained.status)
+
+    def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return fn(self, *args, **kwargs)
+        except (errors.Refusal, errors.Busy, errors.NotMigrated) as error:
+            return self.problem(explain(error))
+
+
+def add_page(app: Flask, admin: Admin, page: RefundsPage) -> None:
+    """Add *page* to *admin*; its forms check a CSRF token of their own, whatever the host does."""
+    admin.add_view(page)
+    protect = app.extensions.get("csrf")
+    if protect is not None:
+        protect.exempt(page.blueprint)
+
+
+def _title(explained: Explained) -> str:
+    titles = {
+        403: gettext("Not allowed"),
+        404: gettext("Not found"),
+        503: gettext("Not available now"),
+    }
+    return titles.get(explained.status, gettext("This was refused"))
+
+
+def host_csrf_field() -> str:
+    """Return the name of the host's own CSRF field, for hosts that protect all forms later."""
+    return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
