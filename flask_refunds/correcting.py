@@ -15,15 +15,26 @@ from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 
 
-def retry(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str = "") -> bool:
+def retry(
+    runtime: Runtime,
+    transfer_id: int,
+    actor: Actor,
+    *,
+    why: str = "",
+    generation: int | None = None,
+) -> bool:
     """Start a failed card transfer again, with a new key; return whether a worker was woken.
 
-    The money is reserved afresh. Raises :exc:`~flask_refunds.errors.WrongState` unless it is
-    Failed, and the refusals of issuing when the money or the lines are not left any more.
+    The money is reserved afresh. *generation* is the failed one that the actor saw: when a retry
+    has come between, nothing is done, even if that one has failed too by now. Raises
+    :exc:`~flask_refunds.errors.WrongState` then and unless it is Failed, and the refusals of
+    issuing when the money or the lines are not left any more.
     """
 
     def work(session: Session, transfer: Transfer) -> None:
         _require(transfer, Method.CARD, TransferState.FAILED)
+        if generation is not None and transfer.generation != generation:
+            raise errors.WrongState(state=transfer.state)
         _reserve_again(session, runtime, transfer)
         new_generation(transfer)
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
