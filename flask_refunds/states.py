@@ -67,17 +67,26 @@ class Detail(StrEnum):
     REPLACED = "replaced"
 
 
-TRANSITIONS: dict[TransferState | None, frozenset[TransferState]] = {
-    None: frozenset({TransferState.STARTED, TransferState.COMPLETED}),
-    TransferState.STARTED: frozenset({TransferState.PROCESSING, TransferState.FAILED}),
-    TransferState.PROCESSING: frozenset(
-        {TransferState.STARTED, TransferState.COMPLETED, TransferState.FAILED}
-    ),
-    TransferState.COMPLETED: frozenset({TransferState.FAILED, TransferState.REVERSED}),
-    TransferState.FAILED: frozenset({TransferState.STARTED}),
-    TransferState.REVERSED: frozenset(),
+TRANSITIONS: dict[Method, dict[TransferState | None, frozenset[TransferState]]] = {
+    Method.CARD: {
+        None: frozenset({TransferState.STARTED}),
+        TransferState.STARTED: frozenset({TransferState.PROCESSING, TransferState.FAILED}),
+        TransferState.PROCESSING: frozenset(
+            {TransferState.STARTED, TransferState.COMPLETED, TransferState.FAILED}
+        ),
+        TransferState.COMPLETED: frozenset({TransferState.FAILED}),
+        TransferState.FAILED: frozenset({TransferState.STARTED}),
+    },
+    Method.OTHER: {
+        None: frozenset({TransferState.COMPLETED}),
+        TransferState.COMPLETED: frozenset({TransferState.REVERSED}),
+    },
 }
-"""From a state (``None``: not yet recorded) to the states that may follow it."""
+"""By method: from a state (``None``: not yet recorded) to the states that may follow it.
+
+A card transfer fails, and may be retried; nobody can fail to record other means, but the record
+may have been a mistake.
+"""
 
 RESERVING = frozenset({TransferState.STARTED, TransferState.PROCESSING, TransferState.COMPLETED})
 """States in which a transfer's money counts as given back (reserved or gone)."""
@@ -86,18 +95,8 @@ IN_FLIGHT = frozenset({TransferState.STARTED, TransferState.PROCESSING})
 
 
 def check_transition(method: Method, before: TransferState | None, after: TransferState) -> None:
-    """Raise :exc:`~flask_refunds.errors.ForbiddenTransition` unless *before* may become *after*.
-
-    Only a transfer by other means is reversed (the record was a mistake), and only a card
-    transfer fails: nobody can fail to record.
-    """
-    allowed = after in TRANSITIONS[before]
-    if method is Method.OTHER:
-        allowed = allowed and after in {TransferState.COMPLETED, TransferState.REVERSED}
-    else:
-        allowed = allowed and after is not TransferState.REVERSED
-        allowed = allowed and not (before is None and after is TransferState.COMPLETED)
-    if not allowed:
+    """Raise :exc:`~flask_refunds.errors.ForbiddenTransition` unless *before* may become *after*."""
+    if after not in TRANSITIONS[method].get(before, frozenset()):
         raise ForbiddenTransition(before=before, after=after)
 
 
