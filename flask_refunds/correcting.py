@@ -11,6 +11,7 @@ from flask_refunds.models import Account, Allocation, Transfer
 from flask_refunds.outcomes import new_generation
 from flask_refunds.policy import Actor
 from flask_refunds.runtime import Runtime
+from flask_refunds.sharing import Components
 from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 
@@ -171,7 +172,9 @@ def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> No
     account = session.get_one(Account, transfer.order_ref)
     standing = standing_of(session, runtime, bundle, account)
     take_over(account, standing)
-    left = {(item.kind, item.ref): item.left for item in standing.items}
+    left: dict[tuple[str, str], Components] = {
+        (item.kind, item.ref): item.left for item in standing.items
+    }
     for carried in transfer.allocations:
         line = carried.line
         if line.kind == "adjustment" or (line.kind, line.line_ref) not in left:

@@ -1,6 +1,7 @@
 """``Refunds``: the only place where everything is wired."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -75,10 +76,7 @@ class Refunds:
                 factory=lambda: db.session.session_factory,
             ),
             gateways=GatewayRegistry(
-                {
-                    name: lambda build=build: build(app.config)
-                    for name, build in self.gateways.items()
-                }
+                {name: partial(build, app.config) for name, build in self.gateways.items()}
             ),
             queue=self._queue(config),
             after_refund=self.after_refund,

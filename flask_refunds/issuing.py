@@ -290,7 +290,7 @@ def _by_payment(session: Session, order_ref: str) -> Mapping[str, int]:
         )
         .group_by(Transfer.payment_ref)
     )
-    return {ref: int(amount) for ref, amount in rows}
+    return {ref: int(amount) for ref, amount in rows if ref is not None}
 
 
 def _fingerprint(request: RefundRequest) -> str:

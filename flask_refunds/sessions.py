@@ -33,7 +33,7 @@ class Sessions:
     """
 
     def __init__(
-        self, engine: Callable[[], Engine], factory: Callable[[], sessionmaker[Session]]
+        self, engine: Callable[[], Engine], factory: Callable[[], sessionmaker[Any]]
     ) -> None:
         self._engine = engine
         self._factory = factory

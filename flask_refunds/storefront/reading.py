@@ -238,8 +238,8 @@ def _with_customers(
         if customer is None:
             filled.append(row)
             continue
-        named = {"customer_name": customer.name, "customer_email": customer.email}
-        filled.append(replace(row, facts=replace(row.facts, **named)))
+        named = replace(row.facts, customer_name=customer.name, customer_email=customer.email)
+        filled.append(replace(row, facts=named))
     return filled
 
 
@@ -378,7 +378,7 @@ def _utc(value: Any, storefront: Storefront, name: str) -> datetime:
     if not isinstance(value, datetime):
         raise MappingError(f"{name} gave {value!r}, which is no date and time. Map a DateTime.")
     if value.tzinfo is None:
-        value = value.replace(tzinfo=ZoneInfo(storefront.timezone))
+        return value.replace(tzinfo=ZoneInfo(storefront.timezone)).astimezone(UTC)
     return value.astimezone(UTC)
 
 
