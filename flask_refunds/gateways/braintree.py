@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs
 
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
 
 from flask_refunds.gateways import braintree_answers as answers
 from flask_refunds.gateways.base import (
@@ -275,11 +275,17 @@ def _certain(error: Exception) -> GatewayError | None:
 
 
 def _never_connected(error: Exception) -> bool:
-    """Return whether no connection was made. A dropped one looks alike but for its reason."""
+    """Return whether no connection was made, not even to a proxy.
+
+    A connection that was made and dropped looks alike but for its reason.
+    """
     cause: Any = error
     while isinstance(cause, Exception) and not isinstance(cause, MaxRetryError):
         cause = cause.args[0] if cause.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, ProxyError):
+        reason = reason.original_error
+    return isinstance(reason, NewConnectionError)
 
 
 def _describe(error: Exception) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, ProtocolError
 
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
@@ -29,15 +31,18 @@ from flask_refunds.gateways.base import (
     Unavailable,
     Unknown,
 )
-from flask_refunds.gateways.braintree import BraintreeGateway
+from flask_refunds.gateways.braintree import BraintreeGateway, _never_connected
 from flask_refunds.gateways.braintree_answers import (
     REFUND_STATES,
     REFUNDABLE,
     SETTLING_SOON,
     VOIDABLE,
+    Unreadable,
 )
+from flask_refunds.gateways.braintree_answers import refund as answered_refund
 from flask_refunds.testing import Simulator, SimulatorClient
 from flask_refunds.testing.conformance import RefundGatewayConformance, Sell, Trouble
+from tests.integration.simulator import SdkConnectionError
 from tests.integration.simulator.sdk import sdk_for, sell
 
 ACCOUNTS = {"USD": "usd", "JPY": "jpy", "KWD": "kwd"}
@@ -258,6 +263,44 @@ def test_a_connect_time_out_is_unavailable(simulator: Simulator) -> None:
             gateway = gateway_for(simulator, REFUNDS_BRAINTREE_URL=f"http://127.0.0.1:{address[1]}")
             with pytest.raises(Unavailable):
                 refund(gateway, "anything")
+
+
+@pytest.mark.parametrize(("listens", "error"), [(False, Unavailable), (True, Unknown)])
+def test_a_proxy_in_between_is_unknown_once_it_was_reached(
+    gateway: BraintreeGateway,
+    charge: str,
+    monkeypatch: pytest.MonkeyPatch,
+    listens: bool,
+    error: type[Exception],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        port = proxy.getsockname()[1] if listens else closed_port()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        hanging_up = threading.Thread(target=lambda: proxy.accept()[0].close(), daemon=True)
+        hanging_up.start()
+        with pytest.raises(error) as raised:
+            refund(gateway, charge)
+        assert type(raised.value) is error
+        if not listens:
+            socket.create_connection(proxy.getsockname()).close()
+        hanging_up.join(5)
+
+
+def test_a_connection_that_broke_while_retrying_is_not_certain() -> None:
+    broken = MaxRetryError(HTTPConnectionPool("127.0.0.1"), "/", ProtocolError("cut"))
+    assert not _never_connected(SdkConnectionError(OSError(broken)))
+
+
+def test_a_sale_is_never_read_as_a_refund(sdk: Any, charge: str) -> None:
+    transaction = sdk.transaction.find(charge)
+    transaction.refunded_transaction_id = charge
+    with pytest.raises(Unreadable, match="not a refund"):
+        answered_refund(transaction)
+
+
+def test_the_sdk_is_imported_where_warnings_are_errors() -> None:
+    command = [sys.executable, "-W", "error", "-c", "import flask_refunds.gateways.braintree"]
+    subprocess.run(command, check=True, timeout=60)
 
 
 # Declines and replays.

@@ -4,14 +4,13 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flask_refunds.testing.simulator.rules import Answer, Rules, refused
+from flask_refunds.testing.simulator.rules import NOT_FOUND, Answer, Rules, refused
 from flask_refunds.testing.simulator.store import Store
 
 MODES = ("on", "refused", "ignored")
 """``refused``: an account without the feature (915231). ``ignored``: one that does not look."""
 
 _LIFETIME = timedelta(days=30)
-_BURNS_NOTHING = frozenset({401, 403, 404, 408, 426, 429})
 
 
 class RequestKeys:
@@ -76,6 +75,6 @@ class RequestKeys:
         return self._rules.find(record_id) if record_id else refused("915234")
 
     def _remember(self, key: str, request: str, answer: Answer) -> None:
-        if answer.status not in _BURNS_NOTHING:
+        if answer.status != NOT_FOUND.status:  # what is not found burns no key
             record_id = answer.record.id if answer.record else None
             self._store.keep_request_key(key, request, record_id)

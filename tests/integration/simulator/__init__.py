@@ -4,6 +4,6 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
-    import braintree
+    from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
 
-__all__ = ["braintree"]
+__all__ = ["SdkConnectionError"]

@@ -6,11 +6,11 @@ from xml.parsers.expat import ExpatError
 
 import pytest
 from braintree import exceptions
-from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
 from braintree.exceptions.http.timeout_error import ReadTimeoutError
 
 from flask_refunds.testing import SimulatorClient
 from flask_refunds.testing.simulator.client import ControlError
+from tests.integration.simulator import SdkConnectionError
 from tests.integration.simulator.sdk import sell
 
 REFUND = {"amount": "4.00", "order_id": "r1"}

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from braintree.exceptions.not_found_error import NotFoundError
 from braintree.exceptions.too_many_requests_error import TooManyRequestsError
 
 from flask_refunds.testing import Simulator, SimulatorClient
@@ -53,6 +54,14 @@ def test_a_request_that_never_arrived_does_not_burn_the_key(
     control.fault("status", "refund", status=429)
     with pytest.raises(TooManyRequestsError):
         sdk.transaction.refund(sale.id, REFUND)
+    assert sdk.transaction.refund(sale.id, REFUND).is_success
+
+
+def test_what_is_not_found_does_not_burn_the_key(sdk: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(NotFoundError):
+            sdk.transaction.refund("nothere1", REFUND)
+    sale = sell(sdk, settled=True)
     assert sdk.transaction.refund(sale.id, REFUND).is_success
 
 

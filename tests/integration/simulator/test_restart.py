@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
 
 from flask_refunds.testing import Simulator, SimulatorClient
+from tests.integration.simulator import SdkConnectionError
 from tests.integration.simulator.sdk import codes, sdk_for, sell
 
 REFUND = {"amount": "4.00", "order_id": "r1", "api_request_key": "k1"}
