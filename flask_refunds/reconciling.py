@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
@@ -17,7 +17,7 @@ from flask_refunds.outcomes import backoff
 from flask_refunds.policy import SYSTEM
 from flask_refunds.processing import process
 from flask_refunds.runtime import Runtime
-from flask_refunds.states import Detail, Method, TransferState
+from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 
 log = logging.getLogger("flask_refunds")
 
@@ -63,6 +63,27 @@ def due(runtime: Runtime, *, limit: int = 200) -> Due:
                 )
             ),
         )
+
+    return runtime.sessions.read(read)
+
+
+def soonest(runtime: Runtime) -> datetime | None:
+    """Return when something that is not due yet will be, in UTC; ``None`` if nothing will."""
+    now = runtime.now()
+    waits = (
+        (Transfer.next_attempt_at, Transfer.state.in_(IN_FLIGHT)),
+        (Transfer.lease_until, Transfer.state == TransferState.PROCESSING),
+        (Transfer.poll_at, None),
+    )
+
+    def read(session: Session) -> datetime | None:
+        moments = [
+            session.scalar(
+                select(func.min(column)).where(column > now, *([] if only is None else [only]))
+            )
+            for column, only in waits
+        ]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     return runtime.sessions.read(read)
 

@@ -1,0 +1,3 @@
+"""Looking."""
+
+COMMANDS = ()
