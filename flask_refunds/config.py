@@ -107,8 +107,9 @@ class Config:
                 self.lease,
                 "more than two gateway time-outs, since a worker first looks and then calls",
             )
-        if not isinstance(self.page_size, int) or not 1 <= self.page_size <= 200:
-            raise _wrong("page_size", self.page_size, "a whole number from 1 to 200")
+        size: Any = self.page_size
+        if not isinstance(size, int) or not 1 <= size <= 200:
+            raise _wrong("page_size", size, "a whole number from 1 to 200")
         for name in ("reasons", "other_means"):
             value = getattr(self, name)
             if not isinstance(value, Mapping) or not value:

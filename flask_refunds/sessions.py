@@ -20,6 +20,10 @@ from flask_refunds.errors import Busy, NotMigrated
 T = TypeVar("T")
 
 TRIES = 8
+PATIENCE = 10.0
+"""No new try begins after this many seconds: a request must not wait for ever on a lock that,
+on SQLite, its own uncommitted writes may hold."""
+
 _RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 _RETRY_MYSQL = frozenset({1020, 1205, 1213})
 _MISSING_MYSQL = frozenset({1054, 1146})
@@ -68,6 +72,7 @@ class Sessions:
         Raises :exc:`~flask_refunds.errors.Busy` when the database stayed locked, and
         :exc:`~flask_refunds.errors.NotMigrated` when our tables are absent.
         """
+        started = time.monotonic()
         for attempt in range(1, TRIES + 1):
             try:
                 with self.open() as session:
@@ -77,7 +82,7 @@ class Sessions:
             except DBAPIError as error:
                 if not _may_run_again(error):
                     raise
-                if attempt == TRIES:
+                if attempt == TRIES or time.monotonic() - started > PATIENCE:
                     raise Busy(
                         "The database stayed locked by another transaction; nothing was written."
                     ) from error

@@ -149,8 +149,8 @@ class Storefront:
                 raise MappingError(
                     f"{part} reads from {names} at once. Pass source=, a join that connects them."
                 )
-        names = [charge.name for charge in self.orders.charges]
-        if len(set(names)) < len(names):
+        charges = [charge.name for charge in self.orders.charges]
+        if len(set(charges)) < len(charges):
             raise MappingError("Orders.charges: two charges have the same name; make them unique.")
         try:
             ZoneInfo(self.timezone)

@@ -84,8 +84,8 @@ def test_parts_close_though_some_of_them_failed_and_were_released(
     whole: Components, data: st.DataObject
 ) -> None:
     standing: list[Components] = []
-    for _ in range(data.draw(st.integers(1, 8))):
-        if standing and data.draw(st.booleans()):
+    for releases in data.draw(st.lists(st.booleans(), min_size=1, max_size=8)):
+        if standing and releases:
             standing.pop(data.draw(st.integers(0, len(standing) - 1)))
         given_back = sum(standing, NOTHING)
         left = whole - given_back
