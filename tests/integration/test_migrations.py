@@ -185,7 +185,6 @@ def host(database_url: str, tmp_path: Path, logging_kept: None) -> Iterator[Host
     host = Host(database_url, tmp_path)
     with host.app.app_context():
         yield host
-        host.db.engine.dispose()
 
 
 @pytest.fixture
@@ -255,7 +254,6 @@ def test_the_host_s_own_include_object_goes_on_deciding(sqlite_url: str, tmp_pat
 
         assert {"refund", "legacy"} <= set(asked)
         assert not OUR_TABLES & set(asked)
-        host.db.engine.dispose()
 
 
 def test_a_host_that_passes_include_object_in_its_env_py_is_left_alone(
