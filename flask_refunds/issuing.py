@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -43,7 +43,8 @@ class Quote:
 @dataclass(frozen=True, kw_only=True)
 class Issued:
     """A recorded refund. ``replayed``: the same form had been sent before. ``woken`` is false
-    when the queue was down: the refund stands, and the sweep will pick it up."""
+    when the queue was down: the refund stands, and the sweep will pick it up.
+    """
 
     refund_id: int
     replayed: bool
@@ -63,18 +64,26 @@ def quote(runtime: Runtime, order_ref: str, request: RefundRequest | None = None
     return Quote(standing=standing, plan=plan(standing, request, runtime.config))
 
 
-def issue(runtime: Runtime, request: RefundRequest, actor: Actor) -> Issued:
+def issue(
+    runtime: Runtime,
+    request: RefundRequest,
+    actor: Actor,
+    *,
+    permit: Callable[[int, str], object] | None = None,
+) -> Issued:
     """Record the refund that *request* asks for, in the name of *actor*, and wake a worker up.
 
-    The money is reserved and the intent committed before anything is enqueued. The same token
-    with the same content returns the same refund. Raises a :exc:`~flask_refunds.errors.Refusal`
-    (nothing was written), or :exc:`~flask_refunds.errors.Busy`.
+    *permit* is asked under the lock with the amount (minor units) and currency that would go
+    back, and raises :exc:`~flask_refunds.errors.NotAllowed` to refuse. The money is reserved and
+    the intent committed before anything is enqueued. The same token with the same content returns
+    the same refund. Raises a :exc:`~flask_refunds.errors.Refusal` (nothing was written), or
+    :exc:`~flask_refunds.errors.Busy`.
     """
     if not request.token:
         raise errors.MissingToken()
     if len(request.order_ref) > REF_LENGTH:
         raise errors.UnknownOrder(request.order_ref[:40])
-    work = partial(_issue, runtime=runtime, request=request, actor=actor)
+    work = partial(_issue, runtime=runtime, request=request, actor=actor, permit=permit)
     try:
         issued = runtime.sessions.transact(work)
     except IntegrityError:  # the same token raced us on another order: it is there now
@@ -108,7 +117,7 @@ def standing_of(
         committed=account.committed if account is not None else 0,
         given=_given(session, order_ref) if account is not None else {},
         by_payment=_by_payment(session, order_ref) if account is not None else {},
-        gateways=tuple(runtime.gateways),
+        gateways=runtime.gateways.usable(),
     )
 
 
@@ -117,7 +126,14 @@ def new_reference(generation: int = 1) -> str:
     return f"RF-{secrets.token_hex(8).upper()}-{generation}"
 
 
-def _issue(session: Session, *, runtime: Runtime, request: RefundRequest, actor: Actor) -> Issued:
+def _issue(
+    session: Session,
+    *,
+    runtime: Runtime,
+    request: RefundRequest,
+    actor: Actor,
+    permit: Callable[[int, str], object] | None,
+) -> Issued:
     account = lock(session, request.order_ref)
     token = hashlib.sha256(request.token.encode()).hexdigest()
     earlier = session.scalar(select(Refund).where(Refund.token == token))
@@ -129,6 +145,8 @@ def _issue(session: Session, *, runtime: Runtime, request: RefundRequest, actor:
         raise errors.OrderOfAnotherCustomer(bundle.order.number)
     standing = standing_of(session, runtime, bundle, account)
     planned = plan(standing, request, runtime.config)
+    if permit is not None:
+        permit(planned.amount, standing.order.currency)
     now = runtime.now()
     take_over(account, standing)
     refund = _document(standing, planned, request, actor, token, now)

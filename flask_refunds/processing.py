@@ -14,11 +14,11 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from flask_refunds.accounts import lock
+from flask_refunds.deciding import Step, decide
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
     AlreadyRefunded,
     Ambiguous,
-    ChargeReceipt,
     Declined,
     Found,
     GatewayError,
@@ -229,37 +229,14 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
 def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
     """Look at the sale, decide between void, refund and waiting, and do it."""
     charge = gateway.inspect(claim.charge_id)
-    if charge.currency != claim.currency:
-        return Refused(
-            code="currency",
-            message=f"The sale is in {charge.currency} and the refund in {claim.currency}.",
-        )
-    if charge.voided:
-        return Refused(code="voided", message="The sale was voided at the gateway already.")
-    if may_void(charge, claim.amount, claim.currency):
+    decision = decide(charge, claim.amount, claim.currency)
+    if decision.step is Step.VOID:
         return _void(runtime, gateway, claim)
-    if charge.refundable:
+    if decision.step is Step.REFUND:
         return _refund(runtime, gateway, claim)
-    if charge.settling_soon or charge.voidable:
-        return Wait(detail=Detail.WAITING_FOR_SETTLEMENT, code=charge.raw_status)
-    return Refused(
-        code="not_refundable",
-        message=f"The sale is {charge.raw_status} at the gateway and cannot be refunded.",
-    )
-
-
-def may_void(charge: ChargeReceipt, amount: int, currency: str) -> bool:
-    """Return whether giving back *amount* minor units of *currency* is a void of *charge*.
-
-    Only when it is unsettled, was never refunded, and the amount is all that the *gateway* has:
-    anything else would void a tip or a shared charge too.
-    """
-    return (
-        charge.voidable
-        and not charge.refund_ids
-        and charge.amount == amount
-        and charge.currency == currency
-    )
+    if decision.step is Step.WAIT:
+        return Wait(detail=Detail.WAITING_FOR_SETTLEMENT, code=decision.code)
+    return Refused(code=decision.code, message=decision.message)
 
 
 def _void(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:

@@ -1,5 +1,6 @@
 """What every service needs of one application: settings, mapping, sessions, gateways, queue, clock."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from flask_refunds.models import Refund
 from flask_refunds.queueing import WakeUp
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
+
+log = logging.getLogger("flask_refunds")
 
 
 def utc_now() -> datetime:
@@ -32,6 +35,18 @@ class GatewayRegistry:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._builders)
+
+    def usable(self) -> tuple[str, ...]:
+        """Return the names of the gateways whose settings are complete."""
+        names = []
+        for name in self._builders:
+            try:
+                self.get(name)
+            except ConfigurationError as error:
+                log.debug("refunds: the gateway %r cannot be used: %s", name, error)
+            else:
+                names.append(name)
+        return tuple(names)
 
     def get(self, name: str) -> RefundGateway:
         """Return the gateway *name*.

@@ -66,6 +66,28 @@ def read_bundle(session: Session, storefront: Storefront, order_ref: str) -> Ord
     return _bundles(session, storefront, rows)[0]
 
 
+def read_bundles(
+    session: Session, storefront: Storefront, order_refs: Sequence[str]
+) -> list[OrderBundle]:
+    """Return those of *order_refs* that exist, newest first, with all that belongs to them.
+
+    As many queries as for one order.
+    """
+    key = storefront.order_key
+    values = []
+    for ref in order_refs:
+        try:
+            values.append(key.from_ref(ref))
+        except (ValueError, ArithmeticError):
+            continue
+    statement = storefront.orders_statement().where(key.among(values))
+    rows = [
+        row for row in _orders(session, storefront, statement) if row.facts.ref in set(order_refs)
+    ]
+    rows.sort(key=lambda row: row.facts.placed_at, reverse=True)
+    return _bundles(session, storefront, rows)
+
+
 def read_page(
     session: Session,
     storefront: Storefront,
