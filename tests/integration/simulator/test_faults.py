@@ -104,6 +104,14 @@ def test_a_fault_waits_for_its_own_transaction(sdk: Any, control: SimulatorClien
     assert sdk.transaction.refund(one.id, REFUND).is_success
 
 
+def test_a_fault_waits_for_its_own_operation(sdk: Any, control: SimulatorClient) -> None:
+    sale = sell(sdk, settled=True)
+    control.fault("drop_before", "refund")
+    assert sdk.transaction.find(sale.id).id == sale.id
+    with pytest.raises(SdkConnectionError):
+        sdk.transaction.refund(sale.id, REFUND)
+
+
 def test_a_lasting_fault_ends_when_cleared(sdk: Any, control: SimulatorClient) -> None:
     sale = sell(sdk, settled=True)
     control.fault("status", times=None, status=503)
