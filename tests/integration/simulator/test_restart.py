@@ -73,11 +73,13 @@ def test_a_killed_simulator_has_lost_nothing_that_it_answered(tmp_path: Path) ->
     command = [sys.executable, "-m", "flask_refunds.testing.simulator", "--file",
                str(tmp_path / "s.sqlite")]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        there = Simulator(port=int(process.stdout.readline().rpartition(":")[2]))
-        sdk = sdk_for(there)
-        sale = sell(sdk, settled=True)
-        assert sdk.transaction.refund(sale.id, REFUND).is_success
-        process.kill()
+        try:
+            assert process.stdout is not None
+            there = Simulator(port=int(process.stdout.readline().rpartition(":")[2]))
+            sdk = sdk_for(there, timeout=10)
+            sale = sell(sdk, settled=True)
+            assert sdk.transaction.refund(sale.id, REFUND).is_success
+        finally:
+            process.kill()
     with Simulator(tmp_path / "s.sqlite") as second:
         assert second.client.sale(sale.id)["total_given_back"] == 400
