@@ -128,24 +128,37 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(autouse=True)
-def pools_emptied() -> Iterator[None]:
-    """Close the pooled connections of every engine that the test used, a Flask app's included.
-
-    Python 3.13 warns of a SQLite connection that is collected unclosed, in whichever test runs
-    then. A ``StaticPool`` is left alone: its connection is the database, and may outlive a test.
-    """
+@pytest.fixture(scope="session", autouse=True)
+def used_engines() -> Iterator[set[Engine]]:
+    """Every engine that connected since the set was last cleared, a Flask app's included."""
     used: set[Engine] = set()
 
     def remember(connection: Connection) -> None:
         used.add(connection.engine)
 
     event.listen(Engine, "engine_connect", remember)
-    yield
+    yield used
     event.remove(Engine, "engine_connect", remember)
+    empty_pools(used)
+
+
+@pytest.fixture(autouse=True)
+def pools_emptied(used_engines: set[Engine]) -> Iterator[None]:
+    """Close pooled connections after each test; those of longer-lived fixtures connect again.
+
+    Python 3.13 warns of a SQLite connection that is collected unclosed, in whichever test runs
+    then.
+    """
+    yield
+    empty_pools(used_engines)
+
+
+def empty_pools(used: set[Engine]) -> None:
+    """Dispose of *used* engines, but for a ``StaticPool``, whose connection is the database."""
     for engine in used:
         if not isinstance(engine.pool, StaticPool):
             engine.dispose()
+    used.clear()
 
 
 @pytest.fixture
