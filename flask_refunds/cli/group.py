@@ -1,5 +1,7 @@
 """The group, and what all commands share: the application's services, and errors in words."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
@@ -8,7 +10,16 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from flask_refunds import migrating, wired
-from flask_refunds.errors import NotMigrated, RefundsError, Refusal
+from flask_refunds.admin.refusals import explain
+from flask_refunds.errors import (
+    NotMigrated,
+    OtherMeansMissing,
+    RefundsError,
+    Refusal,
+    UnknownOrder,
+    UnknownReason,
+    UnknownRefund,
+)
 from flask_refunds.runtime import Runtime
 
 
@@ -18,12 +29,14 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Refusal as refusal:
-            raise click.ClickException(in_words(refusal)) from refusal
-        except (RefundsError, CommandError) as error:
+        except (RefundsError, CommandError) as error:  # wiring, tables, Alembic
             raise click.ClickException(str(error)) from error
         except DBAPIError as error:
             raise click.ClickException(f"The database says: {error.orig}") from error
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.callback = _spoken(cmd.callback)
+        super().add_command(cmd, name)
 
 
 @click.group("refunds", cls=Commands)
@@ -43,8 +56,21 @@ def services() -> Runtime:
     return runtime
 
 
-def in_words(refusal: Refusal) -> str:
-    """Return what was refused and, where it says more than that, about what."""
-    meaning = (type(refusal).__doc__ or type(refusal).__name__).strip().split("\n")[0]
-    about = str(refusal)
-    return meaning if about in {"", meaning} else f"{meaning} ({about})"
+def _spoken(callback: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Have a refusal said in the words of the pages, while there is an application context."""
+    assert callback is not None
+
+    @wraps(callback)
+    def speaking(*args: Any, **options: Any) -> Any:
+        try:
+            return callback(*args, **options)
+        except Refusal as refusal:
+            about = str(refusal) if isinstance(refusal, _ABOUT) else ""
+            message = explain(refusal).message
+            raise click.ClickException(f"{message} ({about})" if about else message) from refusal
+
+    return speaking
+
+
+_ABOUT = (UnknownOrder, UnknownRefund, UnknownReason, OtherMeansMissing)
+"""Refusals of something that was typed here, and that a form cannot bring about."""

@@ -1,0 +1,44 @@
+"""Fixtures of the tests that run a shop with a worker in another process."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+
+from tests.conftest import StartFlask
+from tests.integration.workshop import APP, Workshop, opened
+from tests.processes import FlaskProcess
+
+
+@pytest.fixture
+def shop(sqlite_url: str, redis_url: str) -> Iterator[Workshop]:
+    """A shop on SQLite with a queue."""
+    with opened(sqlite_url, redis_url) as shop:
+        yield shop
+
+
+@pytest.fixture
+def quiet_shop(sqlite_url: str) -> Iterator[Workshop]:
+    """A shop on SQLite without a queue: what runs is what the test or a sweep runs."""
+    with opened(sqlite_url) as shop:
+        yield shop
+
+
+class StartWorker(Protocol):
+    """The type of the fixture ``start_worker``."""
+
+    def __call__(self, shop: Workshop, *, concurrency: int = 4, **env: str) -> FlaskProcess:
+        """Start ``flask refunds worker`` on *shop* and return when it works."""
+
+
+@pytest.fixture
+def start_worker(start_flask: StartFlask) -> StartWorker:
+    """Start real workers, which are stopped after the test."""
+
+    def start(shop: Workshop, *, concurrency: int = 4, **env: str) -> FlaskProcess:
+        options = ("refunds", "worker", "--concurrency", str(concurrency))
+        worker = start_flask(APP, *options, env={**shop.env(), **env})
+        worker.wait_for("Processing refunds")
+        return worker
+
+    return start
