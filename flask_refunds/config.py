@@ -1,4 +1,4 @@
-"""The ``REFUNDS_*`` settings: declared once with default and meaning, checked and frozen at start."""
+"""The ``REFUNDS_*`` settings: declared once, with default and meaning, and checked at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

@@ -1,10 +1,10 @@
-"""What a person may do about a transfer: retry it, pay by other means instead, take a record back."""
+"""What a person may do about a transfer: retry, pay by other means instead, take back."""
 
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from flask_refunds import errors, lifecycle
+from flask_refunds import errors, ledger, lifecycle
 from flask_refunds.accounts import lock
 from flask_refunds.issuing import standing_of, take_over
 from flask_refunds.models import Account, Allocation, Transfer
@@ -91,17 +91,10 @@ def pay_otherwise(
             other_kind=kind,
             other_reference=reference[:255],
         )
-        for carried in transfer.allocations:
-            instead.allocations.append(
-                Allocation(
-                    line=carried.line,
-                    quantity=carried.quantity,
-                    list_price=carried.list_price,
-                    discount=carried.discount,
-                    tax=carried.tax,
-                    paid=carried.paid,
-                )
-            )
+        instead.allocations = [
+            Allocation(line_id=carried.line_id, **vars(ledger.components_of(carried)))
+            for carried in transfer.allocations
+        ]
         transfer.refund.transfers.append(instead)
         lifecycle.change(
             session,

@@ -130,7 +130,7 @@ class Refunds:
 
 def _view_of(admin: Admin, model: type | None) -> BaseView | None:
     """Return the host's admin view of *model*, if it has one."""
-    for view in admin._views:
+    for view in admin._views:  # noqa: SLF001 - Flask-Admin has no public list of its views
         if model is not None and getattr(view, "model", None) is model:
             return view
     return None

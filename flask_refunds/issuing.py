@@ -42,8 +42,10 @@ class Quote:
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """A recorded refund. ``replayed``: the same form had been sent before. ``woken`` is false
-    when the queue was down: the refund stands, and the sweep will pick it up.
+    """A recorded refund.
+
+    ``replayed``: the same form had been sent before. ``woken`` is false when the queue was down:
+    the refund stands, and the sweep will pick it up.
     """
 
     refund_id: int

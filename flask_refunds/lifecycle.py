@@ -47,7 +47,8 @@ def change(
     """
     before = TransferState(transfer.state) if transfer.state else None
     check_transition(Method(transfer.method), before, after)
-    account = session.get_one(Account, transfer.order_ref)
+    with session.no_autoflush:  # a new transfer has no state to flush yet
+        account = session.get_one(Account, transfer.order_ref)
     if before not in RESERVING and after in RESERVING:
         reserve(account, transfer.amount)
     elif before in RESERVING and after not in RESERVING:

@@ -162,8 +162,8 @@ class Line(Base):
     """One refunded line, charge row or the adjustment of a refund, with its components.
 
     ``kind`` is ``line``, ``row`` (shipping, a fee) or ``adjustment`` (signed). ``paid`` is what
-    is given back including ``tax``; ``list_price`` the price before discounts and ``discount`` the part
-    of them that goes back with it. The rest is a snapshot, since hosts edit their rows.
+    is given back including ``tax``; ``list_price`` the price before discounts, and ``discount``
+    the part of them that goes back with it. The rest is a snapshot, since hosts edit their rows.
     """
 
     __tablename__ = "refunds_line"

@@ -15,6 +15,7 @@ from flask_refunds.gateways.base import (
     ChargeReceipt,
     Declined,
     GatewayError,
+    KeySpent,
     ReceiptState,
     RefundReceipt,
     VoidReceipt,
@@ -29,6 +30,10 @@ log = logging.getLogger("flask_refunds")
 LONGEST_WAIT = 3600.0
 VOID = "void"
 REFUND = "refund"
+UNKNOWN = "unknown"
+KEY_SPENT = "key_spent"
+UNRESOLVED = frozenset({None, UNKNOWN, KEY_SPENT})
+"""Outcomes of an attempt after which the refund may be at the gateway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,7 @@ class Claim:
     operation: str | None
     resumes: bool
     called_at: datetime | None
+    key_spent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +138,15 @@ class Wait:
         )
 
     @classmethod
+    def with_new_key(cls) -> Self:
+        """Nothing of the spent key is at the gateway: the next attempt takes a new one."""
+        return cls(
+            detail=Detail.NONE,
+            message="The key was spent and nothing is at the gateway; a new key is used.",
+            new_key=True,
+        )
+
+    @classmethod
     def for_gateway(cls, error: GatewayError) -> Self:
         return cls(detail=Detail.GATEWAY_UNAVAILABLE, code=error.code, message=error.message)
 
@@ -142,10 +157,12 @@ class Look:
 
     code: str | None = None
     message: str = ""
+    outcome: str = UNKNOWN
 
     @classmethod
     def after(cls, error: GatewayError) -> Self:
-        return cls(code=error.code, message=error.message)
+        outcome = KEY_SPENT if isinstance(error, KeySpent) else UNKNOWN
+        return cls(code=error.code, message=error.message, outcome=outcome)
 
 
 Outcome = Accepted | Refused | Wait | Look
@@ -252,7 +269,7 @@ def new_generation(transfer: Transfer) -> None:
 def backoff(first: float, tries: int) -> timedelta:
     """Return how long to wait after *tries* tries: doubling from *first* seconds, with jitter."""
     longest = min(first * 2.0 ** min(tries - 1, 16), LONGEST_WAIT)
-    return timedelta(seconds=longest * random.uniform(0.8, 1.0))
+    return timedelta(seconds=longest * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
 
 
 def _finish(attempt: Attempt, outcome: Outcome, now: datetime) -> None:
@@ -270,7 +287,7 @@ def _finish(attempt: Attempt, outcome: Outcome, now: datetime) -> None:
     elif isinstance(outcome, Wait):
         attempt.outcome = "not_yet" if outcome.new_key else str(outcome.detail)
     else:
-        attempt.outcome = "unknown"
+        attempt.outcome = outcome.outcome
 
 
 def _wait(
@@ -288,7 +305,7 @@ def _wait(
         TransferState.STARTED,
         now=now,
         actor=SYSTEM,
-        action=outcome.detail,
+        action=outcome.detail or "new_key",
         detail=outcome.detail,
         why=outcome.message,
         data={"code": outcome.code},
@@ -318,14 +335,14 @@ def _keep_late_answer(
 ) -> None:
     if transfer.state in IN_FLIGHT and transfer.claim_token is None:
         transfer.next_attempt_at = now
-    if isinstance(outcome, Accepted) and transfer.state not in IN_FLIGHT:
-        if transfer.gateway_refund_id != outcome.gateway_refund_id:
-            log.error(
-                "refunds: transfer=%s is %s, and the gateway also made %s",
-                transfer.id,
-                transfer.state,
-                outcome.gateway_refund_id,
-            )
+    settled_otherwise = transfer.state not in IN_FLIGHT and isinstance(outcome, Accepted)
+    if settled_otherwise and transfer.gateway_refund_id != outcome.gateway_refund_id:
+        log.error(
+            "refunds: transfer=%s is %s, and the gateway also made %s",
+            transfer.id,
+            transfer.state,
+            outcome.gateway_refund_id,
+        )
     lifecycle.record(
         session,
         transfer.refund,

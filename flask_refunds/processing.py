@@ -31,7 +31,9 @@ from flask_refunds.gateways.base import (
 from flask_refunds.lifecycle import change
 from flask_refunds.models import Account, Attempt, Transfer
 from flask_refunds.outcomes import (
+    KEY_SPENT,
     REFUND,
+    UNRESOLVED,
     VOID,
     Accepted,
     Claim,
@@ -98,7 +100,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         )
         .order_by(Attempt.id.desc())
     ).all()
-    resumes = bool(unresolved) and any(a.outcome in (None, "unknown") for a in unresolved)
+    resumes = bool(unresolved) and any(a.outcome in UNRESOLVED for a in unresolved)
     called = [a.called_at for a in unresolved if a.called_at is not None]
     token = secrets.token_hex(16)
     lease_until = now + timedelta(seconds=runtime.config.lease)
@@ -129,7 +131,10 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
     transfer.claim_token, transfer.lease_until = token, lease_until
     transfer.next_attempt_at = None
     session.flush()
-    assert transfer.gateway and transfer.charge_id and transfer.request_key and transfer.reference
+    assert transfer.gateway is not None
+    assert transfer.charge_id is not None
+    assert transfer.request_key is not None
+    assert transfer.reference is not None
     return Claim(
         transfer_id=transfer.id,
         attempt_id=attempt.id,
@@ -144,6 +149,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         operation=transfer.operation if resumes else None,
         resumes=resumes,
         called_at=max(called) if called and resumes else None,
+        key_spent=resumes and unresolved[0].outcome == KEY_SPENT,
     )
 
 
@@ -244,10 +250,9 @@ def _void(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
         return Look(code="lease_lost")
     try:
         receipt = gateway.void(claim.charge_id, key=f"{claim.key}-void")
-    except NotYet:  # hidden settling: it still reads unsettled, but only a refund works now
-        charge = gateway.inspect(claim.charge_id)
-        if not charge.refundable:
-            raise
+    except NotYet:  # hidden settling: it may still read unsettled, but only a refund works now
+        if gateway.inspect(claim.charge_id).voided:
+            return Look(code="voided", message="The sale was voided at this moment.")
         return _refund(runtime, gateway, claim)
     if receipt.amount != claim.amount or receipt.charge_id != claim.charge_id:
         return Look(code="mismatch")
@@ -295,6 +300,8 @@ def _resume(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome |
     found = _find(gateway, claim)
     if found is None and not _window_is_over(runtime, gateway, claim):
         return Look(code="window", message="A late answer may still land.")
+    if found is None and claim.key_spent:
+        return Wait.with_new_key()
     return found
 
 

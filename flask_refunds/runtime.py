@@ -1,4 +1,4 @@
-"""What every service needs of one application: settings, mapping, sessions, gateways, queue, clock."""
+"""What every service needs of one application: settings, mapping, sessions, gateways, queue."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

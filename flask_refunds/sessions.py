@@ -86,7 +86,8 @@ class Sessions:
                     raise Busy(
                         "The database stayed locked by another transaction; nothing was written."
                     ) from error
-                time.sleep(random.uniform(0.5, 1.0) * min(0.02 * 2**attempt, 0.5))
+                jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+                time.sleep(jitter * min(0.02 * 2**attempt, 0.5))
                 continue
             for action in pending:
                 action()

@@ -29,7 +29,7 @@ class Components:
         return self._with(other, -1)
 
     def __neg__(self) -> Self:
-        return type(self)()._with(self, -1)
+        return type(self)() - self
 
     def _with(self, other: "Components", sign: int) -> Self:
         return type(self)(

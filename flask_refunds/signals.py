@@ -1,5 +1,7 @@
-"""Blinker signals, sent after the commit of what they tell about. The sender is the Flask app's
-:class:`~flask_refunds.runtime.Runtime`; receivers get ids, not rows."""
+"""Blinker signals, sent after the commit of what they tell about.
+
+The sender is the app's :class:`~flask_refunds.runtime.Runtime`; receivers get ids, not rows.
+"""
 
 from blinker import Namespace
 

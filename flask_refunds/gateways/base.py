@@ -173,6 +173,13 @@ class Unknown(GatewayError):
     """It may have been done. Never a new key before the gateway was asked."""
 
 
+class KeySpent(Unknown):
+    """The key belongs to a request that made no refund, or to another one.
+
+    Look, as for any unknown outcome; when nothing is there, only a new key can help.
+    """
+
+
 class InvalidWebhook(GatewayError):
     """The webhook's signature or body is wrong. Nothing in it may be believed."""
 
@@ -204,9 +211,7 @@ class RefundGateway(Protocol):
     def void(self, charge_id: str, *, key: str) -> VoidReceipt:
         """Cancel the whole unsettled sale *charge_id*. MOVES MONEY (it never arrives)."""
 
-    def find(
-        self, charge_id: str, *, reference: str, amount: int, currency: str
-    ) -> FindResult:
+    def find(self, charge_id: str, *, reference: str, amount: int, currency: str) -> FindResult:
         """Look whether the refund that we call *reference* exists on *charge_id*. Moves no money.
 
         Only refunds that took effect count: a declined record of ours is :class:`NotThere`.
@@ -214,7 +219,10 @@ class RefundGateway(Protocol):
         """
 
     def fetch(self, refund_id: str) -> RefundReceipt:
-        """Return the refund *refund_id* as it is now. Moves no money. Raises like :meth:`inspect`."""
+        """Return the refund *refund_id* as it is now. Moves no money.
+
+        Raises like :meth:`inspect`.
+        """
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Return what the webhook says. Raises :exc:`InvalidWebhook` and nothing else."""

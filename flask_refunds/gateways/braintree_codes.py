@@ -11,6 +11,7 @@ from flask_refunds.gateways.base import (
     AlreadyRefunded,
     Declined,
     GatewayError,
+    KeySpent,
     NotYet,
     Rejected,
     Unknown,
@@ -53,6 +54,12 @@ _REJECTED = frozenset(
         "915230",  # key longer than 255
     }
 )
+_KEY_SPENT = frozenset(
+    {
+        "915232",  # the key was used for another request
+        "915234",  # the key's first request stored no refund
+    }
+)
 _KNOWN = _NOT_YET | _ALREADY_REFUNDED | _REJECTED | _DECLINED.keys()
 
 
@@ -73,6 +80,8 @@ def refusal(result: Any) -> GatewayError:
     if not found:
         return Unknown(f"neither a transaction nor a reason: {text}")
     for code in found:
+        if code in _KEY_SPENT:
+            return KeySpent(text, code=code)
         if code not in _KNOWN:
             return Unknown(text, code=code)
     for code in found:

@@ -1,0 +1,406 @@
+"""From Started to the ledger and back, on real databases, over HTTP to the simulator."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from example_app import db
+from example_app.models import Order
+from flask_refunds import RefundRequest, correcting, errors, issuing, outcomes
+from flask_refunds.models import Account, Event, Posting, Refund, Transfer
+from flask_refunds.processing import process
+from flask_refunds.reconciling import sweep
+from flask_refunds.states import IN_FLIGHT
+from flask_refunds.testing import Simulator
+from tests.integration.orders import (
+    AGENT,
+    place_order,
+    runtime_of,
+    sell,
+    shop,
+    some,
+    tables,
+    transfer_of,
+    whole,
+)
+
+QUICK = {
+    "REFUNDS_GATEWAY_TIMEOUT": 2,
+    "REFUNDS_LATE_WINDOW": 0.2,
+    "REFUNDS_LEASE": 5,
+    "REFUNDS_SALE_PAUSE": 0.01,
+    "REFUNDS_RETRY_INTERVAL": 0.01,
+    "REFUNDS_SETTLE_INTERVAL": 0.01,
+}
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def open_shop(
+    simulator: Simulator, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Flask]]:
+    """A function that opens the shop on ``database_url`` or, without one, on SQLite."""
+    name = "database_url" if "database_url" in request.fixturenames else "sqlite_url"
+    url = request.getfixturevalue(name)
+    opened = []
+
+    def open_(**settings: Any) -> Flask:
+        context = shop(url, **QUICK, **simulator.gateway_config(), **settings)
+        opened.append(context)
+        return context.__enter__()
+
+    yield open_
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+def card(order: str, token: str = "token", **wishes: Any) -> RefundRequest:
+    """Return a request to give it back to the card."""
+    return whole(order, token, to_card=True, other_kind=None, **wishes)
+
+
+def sweep_rounds(app: Flask, done: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Run rounds of the sweep until *done*."""
+    ends = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < ends, "it never came to that"
+        with app.app_context():
+            sweep(runtime_of(app))
+        time.sleep(0.02)
+
+
+def sweep_until_final(app: Flask) -> None:
+    """Run rounds of the sweep until no transfer is in flight."""
+
+    def in_flight(session: Session) -> int:
+        return session.query(Transfer).filter(Transfer.state.in_(IN_FLIGHT)).count()
+
+    sweep_rounds(app, lambda: read(app, in_flight) == 0)
+
+
+def read(app: Flask, work: Callable[[Session], Any]) -> Any:
+    with app.app_context():
+        return runtime_of(app).sessions.read(work)
+
+
+def postings(app: Flask) -> list[tuple[str, str, int]]:
+    """Return the ledger as ``(entry, line, paid)``, oldest first."""
+    return [
+        (p.entry, p.line_ref, p.paid)
+        for p in read(app, lambda s: s.query(Posting).order_by(Posting.id).all())
+    ]
+
+
+def actions(app: Flask) -> list[str]:
+    return [e.action for e in read(app, lambda s: s.query(Event).order_by(Event.id).all())]
+
+
+def issue(app: Flask, request: RefundRequest) -> issuing.Issued:
+    with app.app_context():
+        return issuing.issue(runtime_of(app), request, AGENT)
+
+
+def test_a_settled_sale_is_refunded_and_posted_once(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    order = place_order(app, (1000, 2), (2000, 1), cards={sale: 3000})
+    issue(app, card(order))
+    assert tables(app)["posted"] == 0
+    sweep_until_final(app)
+    with app.app_context():
+        for _ in range(3):
+            process(runtime_of(app), 1)
+    assert postings(app) == [("refund", "1", 1000), ("refund", "2", 2000)]
+    audit = simulator.client.sale(sale)
+    assert [r["amount"] for r in audit["refunds"]] == [3000]
+    transfer = transfer_of(app)
+    assert audit["refunds"][0]["order_id"] == transfer.reference
+    assert (transfer.state, transfer.operation) == ("completed", "refund")
+
+
+def test_an_unsettled_sale_is_voided_when_the_whole_of_it_goes_back(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00", settled=False)
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    sweep_until_final(app)
+    assert simulator.client.sale(sale)["voided"]
+    assert transfer_of(app).operation == "void"
+    assert transfer_of(app).settled_at is not None
+
+
+def test_a_sale_that_settles_behind_its_status_is_refunded_instead_of_voided(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00", settled=False)
+    simulator.client.hide_settling(sale)
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    sweep_until_final(app)
+    audit = simulator.client.sale(sale)
+    assert (audit["voided"], audit["total_given_back"]) == (False, 3000)
+    assert transfer_of(app).operation == "refund"
+
+
+def test_a_key_that_was_spent_on_nothing_is_replaced_after_looking(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    simulator.client.fault("refuse", "refund", code="915234", times=1)
+    with app.app_context():
+        sweep(runtime_of(app))
+    assert (transfer_of(app).state, transfer_of(app).generation) == ("processing", 1)
+    sweep_until_final(app)
+    assert (transfer_of(app).state, transfer_of(app).generation) == ("completed", 2)
+    assert simulator.client.sale(sale)["total_given_back"] == 3000
+
+
+def test_a_part_of_an_unsettled_sale_waits_and_runs_by_itself(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00", settled=False)
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    with app.app_context():
+        sweep(runtime_of(app))
+    waiting = transfer_of(app)
+    assert (waiting.state, waiting.detail) == ("started", "waiting_for_settlement")
+    simulator.client.settle(sale)
+    sweep_until_final(app)
+    assert simulator.client.sale(sale)["total_given_back"] == 1000
+
+
+def test_a_sale_larger_than_the_refund_is_never_voided(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    """A tip, or a charge that two orders share: a void would give all of it back."""
+    app = open_shop()
+    sale = sell(simulator, "35.00", settled=False)
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    with app.app_context():
+        sweep(runtime_of(app))
+    assert not simulator.client.sale(sale)["voided"]
+    assert transfer_of(app).detail == "waiting_for_settlement"
+
+
+def test_a_declined_refund_releases_its_money_and_a_retry_reserves_it_again(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "3500.00")
+    order = place_order(app, (204600, 1), (145400, 1), cards={sale: 350000})
+    issue(app, card(order, everything=False, selections=some("1", 204600)))
+    sweep_until_final(app)
+    failed = transfer_of(app)
+    assert (failed.state, failed.failure_code) == ("failed", "2046")
+    assert tables(app)["committed"] == 0
+    with app.app_context():
+        correcting.retry(runtime_of(app), 1, AGENT, why="the bank said try again")
+    again = transfer_of(app)
+    assert again.state == "started"
+    assert again.generation == 2
+    assert again.request_key != failed.request_key
+    assert again.reference != failed.reference
+    assert tables(app)["committed"] == 204600
+    assert postings(app) == []
+
+
+def test_a_failed_refund_cannot_be_retried_when_the_line_was_refunded_meanwhile(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "3500.00")
+    order = place_order(app, (204600, 1), (145400, 1), cards={sale: 350000})
+    issue(app, card(order, everything=False, selections=some("1", 204600)))
+    sweep_until_final(app)
+    issue(app, whole(order, "cash", everything=False, selections=some("1", 1)))
+    before = tables(app)
+    with app.app_context():
+        with pytest.raises(errors.AboveLine):
+            correcting.retry(runtime_of(app), 1, AGENT)
+        with pytest.raises(errors.AboveLine):
+            correcting.pay_otherwise(runtime_of(app), 1, AGENT, kind="cash")
+    assert tables(app) == before
+    assert transfer_of(app).state == "failed"
+
+
+def test_other_means_instead_of_a_failed_card_carries_the_same_items(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "3500.00")
+    order = place_order(app, (204600, 1), (145400, 1), cards={sale: 350000})
+    issue(app, card(order, everything=False, selections=some("1", 204600)))
+    sweep_until_final(app)
+    with app.app_context():
+        correcting.pay_otherwise(
+            runtime_of(app), 1, AGENT, kind="bank_transfer", reference="IBAN 1", why="agreed"
+        )
+        with pytest.raises(errors.WrongState):
+            correcting.pay_otherwise(runtime_of(app), 1, AGENT, kind="cash")
+        with pytest.raises(errors.WrongState):
+            correcting.retry(runtime_of(app), 1, AGENT)
+    assert postings(app) == [("refund", "1", 204600)]
+    assert read(app, lambda s: s.query(Refund).one().state) == "completed"
+    assert transfer_of(app, 2).replaces_id == 1
+
+
+def test_a_mistaken_record_is_reversed_by_a_posting_and_frees_the_balance(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    order = place_order(app, (1000, 1))
+    issue(app, whole(order, "one"))
+    with app.app_context():
+        with pytest.raises(errors.ReasonMissing):
+            correcting.reverse(runtime_of(app), 1, AGENT, why=" ")
+        correcting.reverse(runtime_of(app), 1, AGENT, why="wrong order")
+        with pytest.raises(errors.WrongState):
+            correcting.reverse(runtime_of(app), 1, AGENT, why="again")
+    assert postings(app) == [("refund", "1", 1000), ("reversal", "1", -1000)]
+    assert tables(app)["committed"] == 0
+    issue(app, whole(order, "two"))
+    assert tables(app)["posted"] == 1000
+
+
+def test_a_refund_that_the_gateway_declines_later_is_reversed_by_new_postings(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    sweep_until_final(app)
+    completed = read(app, lambda s: s.query(Posting).one())
+    simulator.client.decline_settlement(transfer_of(app).gateway_refund_id or "")
+    sweep_rounds(app, lambda: transfer_of(app).state == "failed")
+    assert postings(app) == [("refund", "1", 3000), ("reversal", "1", -3000)]
+    assert tables(app)["committed"] == 0
+    after = read(app, lambda s: s.get(Posting, completed.id))
+    assert after.posted_at == completed.posted_at
+    assert "failed_late" in actions(app)
+
+
+def test_completed_may_mean_settled(simulator: Simulator, open_shop: Callable[..., Flask]) -> None:
+    app = open_shop(REFUNDS_COMPLETE_ON="settled")
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    sweep_rounds(app, lambda: transfer_of(app).detail == "accepted")
+    accepted = transfer_of(app)
+    assert accepted.state == "processing"
+    assert postings(app) == []
+    with app.app_context():
+        process(runtime_of(app), 1)
+    assert len(simulator.client.sale(sale)["refunds"]) == 1
+    simulator.client.settle(accepted.gateway_refund_id or "")
+    sweep_until_final(app)
+    assert postings(app) == [("refund", "1", 3000)]
+
+
+def test_two_cards_of_which_one_fails_post_only_what_moved(
+    database_url: str, simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    good, bad = sell(simulator, "10.00"), sell(simulator, "3500.00")
+    order = place_order(app, (1000, 1), (204600, 1), cards={good: 1000, bad: 204600})
+    issue(app, card(order))
+    sweep_until_final(app)
+    assert [transfer_of(app, n).state for n in (1, 2)] == ["completed", "failed"]
+    assert postings(app) == [("refund", "1", 1000)]
+    assert read(app, lambda s: s.query(Refund).one().state) == "partly_failed"
+    assert tables(app)["committed"] == 1000
+
+
+def test_an_order_that_the_host_flips_to_cancelled_breaks_nothing(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00", settled=False)
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    with app.app_context():
+        sweep(runtime_of(app))
+        row = db.session.query(Order).one()
+        row.status = "cancelled"
+        for payment in row.payments:
+            payment.status = "declined"
+        db.session.commit()
+        with pytest.raises(errors.NothingPaid):
+            issuing.issue(runtime_of(app), whole(order, "two"), AGENT)
+    simulator.client.settle(sale)
+    sweep_until_final(app)
+    assert tables(app)["posted"] == 1000
+    account = read(app, lambda s: s.query(Account).one())
+    assert (account.committed, account.paid) == (1000, 3000)
+
+
+def test_an_answer_after_the_lease_changes_no_state(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    with app.app_context():
+        runtime = runtime_of(app)
+        stale = outcomes.Claim(
+            transfer_id=1, attempt_id=1, order_ref="1", token="somebody else's",
+            gateway="braintree", charge_id=sale, amount=3000, currency="USD", key="k",
+            reference="r", operation="refund", resumes=False, called_at=None,
+        )  # fmt: skip
+        process(runtime, 1)
+        before = transfer_of(app)
+        refused = outcomes.Refused(code="2000", message="Do Not Honor", outcome="declined")
+        runtime.sessions.transact(lambda s: outcomes.record(s, runtime, stale, refused))
+    after = transfer_of(app)
+    assert (after.state, after.failure_code) == (before.state, None)
+    assert tables(app)["committed"] == 3000
+    assert actions(app)[-1] == "late_answer"
+
+
+def test_the_ledger_and_the_trail_cannot_be_edited(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    issue(app, whole(place_order(app, (1000, 1)), "one"))
+
+    def edit(session: Session) -> None:
+        session.query(Posting).one().paid = 1
+        session.flush()
+
+    with app.app_context(), pytest.raises(RuntimeError, match="append-only"):
+        runtime_of(app).sessions.transact(edit)
+
+
+def test_a_hook_of_the_host_that_fails_does_not_undo_the_record(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    seen = []
+
+    def restock(session: Session, refund: Refund) -> None:
+        seen.append(refund.order_ref)
+        session.get_one(Order, int(refund.order_ref)).status = "pending"
+        session.flush()
+        raise RuntimeError("the warehouse is closed")
+
+    with app.app_context():
+        object.__setattr__(runtime_of(app), "after_refund", restock)
+        issuing.issue(runtime_of(app), whole(place_order(app, (1000, 1)), "one"), AGENT)
+        assert db.session.query(Order.status).scalar() == "paid"
+    assert seen == ["1"]
+    assert tables(app)["posted"] == 1000
+    assert "hook_failed" in actions(app)
