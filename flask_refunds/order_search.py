@@ -23,7 +23,7 @@ MOST = 10
 class FoundOrder:
     """One order of the shop; ``total`` and what is left to refund of it in minor units."""
 
-    ref: str
+    order_ref: str
     number: str
     placed_at: datetime
     customer_ref: str | None
@@ -94,7 +94,7 @@ def _found(bundle: OrderBundle, committed: int) -> FoundOrder:
         committed=committed,
     )
     return FoundOrder(
-        ref=order.ref,
+        order_ref=order.ref,
         number=order.number,
         placed_at=order.placed_at,
         customer_ref=order.customer_ref,
