@@ -335,13 +335,13 @@ def _keep_late_answer(
 ) -> None:
     if transfer.state in IN_FLIGHT and transfer.claim_token is None:
         transfer.next_attempt_at = now
-    settled_otherwise = transfer.state not in IN_FLIGHT and isinstance(outcome, Accepted)
-    if settled_otherwise and transfer.gateway_refund_id != outcome.gateway_refund_id:
+    made = outcome.gateway_refund_id if isinstance(outcome, Accepted) else None
+    if made and transfer.state not in IN_FLIGHT and transfer.gateway_refund_id != made:
         log.error(
             "refunds: transfer=%s is %s, and the gateway also made %s",
             transfer.id,
             transfer.state,
-            outcome.gateway_refund_id,
+            made,
         )
     lifecycle.record(
         session,
