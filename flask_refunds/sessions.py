@@ -5,10 +5,13 @@ a new session when the database asks for that (40001, deadlock, lock time-out, S
 sends signals only after the commit.
 """
 
+import logging
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -16,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
 from flask_refunds.errors import Busy, NotMigrated
+
+log = logging.getLogger("flask_refunds")
 
 T = TypeVar("T")
 
@@ -41,18 +46,23 @@ class Sessions:
     ) -> None:
         self._engine = engine
         self._factory = factory
+        self._process = os.getpid()
 
     @property
     def engine(self) -> Engine:
-        return self._engine()
+        engine = self._engine()
+        if self._process != os.getpid():
+            # Forked (RQ's work-horse, a preloading server): the parent's sockets are its own.
+            self._process = os.getpid()
+            engine.dispose(close=False)
+        return engine
 
     @contextmanager
     def open(self) -> Iterator[Session]:
         """Yield a fresh session; what was not committed is rolled back at the end."""
-        engine, factory = self._engine(), self._factory()
-        pinned = type("RefundsSession", (_PinnedSession, factory.class_), {})
+        engine, factory = self.engine, self._factory()
         options = {**factory.kw, "expire_on_commit": False, "autoflush": True}
-        session: Session = pinned(engine, **options)
+        session: Session = _pinned(factory.class_)(engine, **options)
         try:
             if engine.dialect.name in {"postgresql", "mysql", "mariadb"}:
                 session.connection(execution_options={"isolation_level": "READ COMMITTED"})
@@ -90,7 +100,10 @@ class Sessions:
                 time.sleep(jitter * min(0.02 * 2**attempt, 0.5))
                 continue
             for action in pending:
-                action()
+                try:
+                    action()
+                except Exception:  # a receiver of the host's; what it was told of is committed
+                    log.exception("refunds: a receiver of a signal failed")
             return result
         raise AssertionError("unreachable")
 
@@ -114,6 +127,12 @@ class _PinnedSession(Session):
 
     def get_bind(self, *_args: Any, **_options: Any) -> Engine:
         return self._refunds_engine
+
+
+@cache
+def _pinned(kind: type[Session]) -> type[Any]:
+    """Return the class of our sessions over the host's *kind*, made once: each would stay."""
+    return type("RefundsSession", (_PinnedSession, kind), {})
 
 
 def _may_run_again(error: DBAPIError) -> bool:
