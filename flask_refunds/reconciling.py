@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
 from flask_refunds.accounts import lock
-from flask_refunds.errors import ConfigurationError, RefundsError
+from flask_refunds.errors import Busy, ConfigurationError, RefundsError
 from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt
 from flask_refunds.models import Transfer
 from flask_refunds.outcomes import backoff
@@ -102,13 +102,47 @@ def sweep(runtime: Runtime, *, limit: int = 200) -> Due:
 
 
 def guarded(step: Callable[[Runtime, int], object], runtime: Runtime, transfer_id: int) -> None:
-    """Run one *step* on one transfer; log what goes wrong, since the next round tries again."""
+    """Run one *step* on one transfer; log what goes wrong, and keep it back for a while.
+
+    Kept back, one that fails every time costs the others nothing.
+    """
     try:
-        step(runtime, transfer_id)
-    except RefundsError as error:
-        log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+        try:
+            step(runtime, transfer_id)
+        except Busy as error:
+            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+        except RefundsError as error:
+            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+            _keep_back(runtime, transfer_id)
+        except Exception:
+            log.exception("refunds: transfer=%s could not be brought forward", transfer_id)
+            _keep_back(runtime, transfer_id)
     except Exception:
-        log.exception("refunds: transfer=%s could not be brought forward", transfer_id)
+        log.exception("refunds: transfer=%s could not be kept back", transfer_id)
+
+
+def _keep_back(runtime: Runtime, transfer_id: int) -> None:
+    """Make what is due of the transfer due a little later; its state and its claim stay."""
+    order_ref = runtime.sessions.read(
+        lambda session: session.scalar(select(Transfer.order_ref).where(Transfer.id == transfer_id))
+    )
+    if order_ref is None:
+        return
+
+    def work(session: Session) -> None:
+        lock(session, order_ref)
+        transfer = session.get_one(Transfer, transfer_id, populate_existing=True)
+        now = runtime.now()
+        later = now + backoff(runtime.config.retry_interval, transfer.attempts + 1)
+        if transfer.lease_until is not None:
+            if transfer.lease_until <= now:
+                transfer.lease_until = later
+        elif transfer.next_attempt_at is not None and transfer.next_attempt_at <= now:
+            transfer.next_attempt_at = later
+        if transfer.poll_at is not None and transfer.poll_at <= now:
+            transfer.poll_at = later
+
+    runtime.sessions.transact(work)
 
 
 def poll(runtime: Runtime, transfer_id: int) -> None:

@@ -94,8 +94,8 @@ def _read(session: Session, runtime: Runtime, now: datetime) -> tuple[tuple[Coun
         and_(Transfer.state.in_(IN_FLIGHT), Transfer.next_attempt_at <= overdue),
         and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= overdue),
         and_(
-            Transfer.state == TransferState.PROCESSING,
-            Transfer.detail == Detail.OUTCOME_UNKNOWN,
+            Transfer.state.in_(IN_FLIGHT),
+            Transfer.detail.in_([Detail.NONE, Detail.OUTCOME_UNKNOWN]),
             Transfer.created_at <= now - UNKNOWN_FOR,
         ),
     )
