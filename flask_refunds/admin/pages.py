@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, current_app, jsonify, make_response
+from flask import Flask, jsonify, make_response
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 
@@ -26,6 +26,10 @@ class RefundsPage(HostAccess):
     def actor(self) -> Actor | None:
         """Return who is signed in, if anybody with an identity is."""
         return wired.current().policy.actor()
+
+    def render(self, template: str, **kwargs: Any) -> str:
+        """Return *template* rendered with what Flask-Admin's pages need."""
+        return str(super().render(template, **kwargs))
 
     def problem(self, explained: Explained) -> ResponseReturnValue:
         """Return a page, or JSON for our script, that says what is the matter."""
@@ -57,8 +61,3 @@ def _title(explained: Explained) -> str:
         503: gettext("Not available now"),
     }
     return titles.get(explained.status, gettext("This was refused"))
-
-
-def host_csrf_field() -> str:
-    """Return the name of the host's own CSRF field, for hosts that protect all forms later."""
-    return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
