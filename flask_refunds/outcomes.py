@@ -3,6 +3,7 @@
 import logging
 import random
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
 from flask_refunds.accounts import lock
+from flask_refunds.errors import AboveBalance
 from flask_refunds.gateways.base import (
     ChargeReceipt,
     Declined,
@@ -32,8 +34,12 @@ VOID = "void"
 REFUND = "refund"
 UNKNOWN = "unknown"
 KEY_SPENT = "key_spent"
-UNRESOLVED = frozenset({None, UNKNOWN, KEY_SPENT})
-"""Outcomes of an attempt after which the refund may be at the gateway."""
+ACCEPTED = "accepted"
+UNRESOLVED = frozenset({None, UNKNOWN, KEY_SPENT, ACCEPTED})
+"""Outcomes of an attempt after which the refund may be at the gateway: look before calling again.
+
+An accepted one is among them when its answer came after the lease and was only kept.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +186,7 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
     now = runtime.now()
     _finish(attempt, outcome, now)
     if transfer.claim_token != claim.token:
-        _keep_late_answer(session, transfer, outcome, now)
+        _keep_late_answer(session, runtime, transfer, outcome, now)
     elif isinstance(outcome, Accepted):
         accept(session, runtime, transfer, outcome, now)
     elif isinstance(outcome, Refused):
@@ -279,7 +285,7 @@ def _finish(attempt: Attempt, outcome: Outcome, now: datetime) -> None:
     attempt.code = outcome.code
     attempt.message = outcome.message
     if isinstance(outcome, Accepted):
-        attempt.outcome = "accepted"
+        attempt.outcome = ACCEPTED
         attempt.gateway_refund_id = outcome.gateway_refund_id
         attempt.gateway_status = outcome.raw_status
     elif isinstance(outcome, Refused):
@@ -331,18 +337,8 @@ def _hold(
 
 
 def _keep_late_answer(
-    session: Session, transfer: Transfer, outcome: Outcome, now: datetime
+    session: Session, runtime: Runtime, transfer: Transfer, outcome: Outcome, now: datetime
 ) -> None:
-    if transfer.state in IN_FLIGHT and transfer.claim_token is None:
-        transfer.next_attempt_at = now
-    made = outcome.gateway_refund_id if isinstance(outcome, Accepted) else None
-    if made and transfer.state not in IN_FLIGHT and transfer.gateway_refund_id != made:
-        log.error(
-            "refunds: transfer=%s is %s, and the gateway also made %s",
-            transfer.id,
-            transfer.state,
-            made,
-        )
     lifecycle.record(
         session,
         transfer.refund,
@@ -353,3 +349,38 @@ def _keep_late_answer(
         why="An answer came after its worker's lease; it is kept on the attempt.",
         data={"outcome": type(outcome).__name__.lower()},
     )
+    if isinstance(outcome, Accepted) and transfer.state == TransferState.FAILED:
+        _reopen(session, runtime, transfer, now)
+    if transfer.state in IN_FLIGHT and transfer.claim_token is None:
+        transfer.next_attempt_at = now
+    made = outcome.gateway_refund_id if isinstance(outcome, Accepted) else None
+    if made and transfer.state not in IN_FLIGHT and transfer.gateway_refund_id != made:
+        log.error(
+            "refunds: transfer=%s is %s, and the gateway also made %s",
+            transfer.id,
+            transfer.state,
+            made,
+        )
+
+
+def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
+    """Have a failed transfer looked at again, of which the gateway said too late that it is done.
+
+    Its failure stands when it was replaced or its money was given back another way: then people
+    have to settle it, and the log says so.
+    """
+    if transfer not in lifecycle.current_transfers(transfer.refund):
+        return
+    with suppress(AboveBalance):
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.STARTED,
+            now=now,
+            actor=SYSTEM,
+            action="reopened",
+            detail=Detail.OUTCOME_UNKNOWN,
+            why="The gateway said after all that the money went back.",
+        )
+        transfer.failure_code = transfer.failure_message = transfer.failed_at = None

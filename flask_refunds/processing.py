@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.accounts import lock
 from flask_refunds.deciding import Step, decide
-from flask_refunds.errors import ConfigurationError
+from flask_refunds.errors import ConfigurationError, UnknownOrder
 from flask_refunds.gateways.base import (
     AlreadyRefunded,
     Ambiguous,
@@ -86,11 +86,6 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
     now = runtime.now()
     if not _is_due(transfer, now) or _sale_is_busy(session, runtime, transfer, now):
         return None
-    if transfer.detail == Detail.WAITING_FOR_SETTLEMENT and not _still_covered(
-        session, runtime, account
-    ):
-        refuse_uncalled(session, runtime, transfer, now)
-        return None
     unresolved = session.scalars(
         select(Attempt)
         .where(
@@ -102,6 +97,10 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
     ).all()
     resumes = bool(unresolved) and any(a.outcome in UNRESOLVED for a in unresolved)
     called = [a.called_at for a in unresolved if a.called_at is not None]
+    waited = transfer.state == TransferState.STARTED and transfer.detail != Detail.NONE
+    if waited and not resumes and not _still_covered(session, runtime, account):
+        refuse_uncalled(session, runtime, transfer, now)
+        return None
     token = secrets.token_hex(16)
     lease_until = now + timedelta(seconds=runtime.config.lease)
     transfer.attempts += 1
@@ -198,8 +197,14 @@ def _sale_is_busy(session: Session, runtime: Runtime, transfer: Transfer, now: d
 
 
 def _still_covered(session: Session, runtime: Runtime, account: Account) -> bool:
-    """Return whether what waited is still there: the host may have refunded it meanwhile."""
-    prior = read_bundle(session, runtime.storefront, account.order_ref).prior_total
+    """Return whether what waited is still there: the host may have refunded it meanwhile.
+
+    An order that the host deleted says nothing against it: the money is still owed.
+    """
+    try:
+        prior = read_bundle(session, runtime.storefront, account.order_ref).prior_total
+    except UnknownOrder:
+        return True
     return prior <= account.prior or prior + account.committed <= account.paid
 
 
@@ -207,14 +212,12 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
     """Make the attempt of *claim* and return what is known after it. No transaction is open."""
     try:
         gateway = runtime.gateways.get(claim.gateway)
-        if claim.resumes:
-            settled = _resume(runtime, gateway, claim)
-            if settled is not None:
-                return settled
-    except (GatewayError, ConfigurationError) as error:
-        if claim.resumes:  # only the looking failed: what we look for is as unknown as before
-            return Look(code="look_failed", message=str(error))
+    except ConfigurationError as error:
+        if claim.resumes:  # what became of the earlier call is as unknown as before
+            return Look(code="configuration", message=str(error))
         return Refused(code="configuration", message=str(error))
+    if claim.resumes and (known := _look_first(runtime, gateway, claim)) is not None:
+        return known
     try:
         return _first(runtime, gateway, claim)
     except AlreadyRefunded as error:
@@ -235,6 +238,8 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
 def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
     """Look at the sale, decide between void, refund and waiting, and do it."""
     charge = gateway.inspect(claim.charge_id)
+    if charge.voided and claim.operation == VOID:  # by a call of ours that was held up for long
+        return Accepted.by_charge(charge)
     decision = decide(charge, claim.amount, claim.currency)
     if decision.step is Step.VOID:
         return _void(runtime, gateway, claim)
@@ -288,17 +293,30 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
     return runtime.sessions.transact(work)
 
 
+def _look_first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
+    """Resume; when the looking itself fails, what we look for is as unknown as before."""
+    try:
+        return _resume(runtime, gateway, claim)
+    except GatewayError as error:
+        return Look(code="look_failed", message=str(error))
+    except Exception as error:
+        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
+        return Look(code="look_failed", message=type(error).__name__)
+
+
 def _resume(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
     """Find out what became of an attempt whose outcome is unknown, before anything new is done.
 
     ``None``: it certainly never landed, and the same key and reference may be sent again.
     """
+    # Before looking: what lands while we look would be missed by a look that came too early.
+    over = _window_is_over(runtime, gateway, claim)
     if claim.operation == VOID:
         charge = gateway.inspect(claim.charge_id)
         if charge.voided:
             return Accepted.by_charge(charge)
     found = _find(gateway, claim)
-    if found is None and not _window_is_over(runtime, gateway, claim):
+    if found is None and not over:
         return Look(code="window", message="A late answer may still land.")
     if found is None and claim.key_spent:
         return Wait.with_new_key()
