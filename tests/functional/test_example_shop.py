@@ -205,7 +205,6 @@ def test_the_same_moment_gives_the_same_shop(running: Flask, tmp_path: Path) -> 
         first = totals()
     with shop(databases.sqlite(tmp_path)).app_context():
         assert totals() == first
-        db.engine.dispose()
 
 
 def test_ada_has_the_orders_that_are_worth_trying(running: Flask) -> None:
