@@ -62,7 +62,8 @@ class Sessions:
         """Yield a fresh session; what was not committed is rolled back at the end."""
         engine, factory = self.engine, self._factory()
         options = {**factory.kw, "expire_on_commit": False, "autoflush": True}
-        session: Session = _pinned(factory.class_)(engine, **options)
+        kind: Any = factory.class_
+        session: Session = _pinned(kind)(engine, **options)
         try:
             if engine.dialect.name in {"postgresql", "mysql", "mariadb"}:
                 session.connection(execution_options={"isolation_level": "READ COMMITTED"})
