@@ -1,6 +1,6 @@
 """Fixtures of the tests that run a shop with a worker in another process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import pytest
@@ -27,7 +27,9 @@ def quiet_shop(sqlite_url: str) -> Iterator[Workshop]:
 class StartWorker(Protocol):
     """The type of the fixture ``start_worker``."""
 
-    def __call__(self, shop: Workshop, *, concurrency: int = 4, **env: str) -> FlaskProcess:
+    def __call__(
+        self, shop: Workshop, *, concurrency: int = 4, env: Mapping[str, str] | None = None
+    ) -> FlaskProcess:
         """Start ``flask refunds worker`` on *shop* and return when it works."""
 
 
@@ -35,9 +37,11 @@ class StartWorker(Protocol):
 def start_worker(start_flask: StartFlask) -> StartWorker:
     """Start real workers, which are stopped after the test."""
 
-    def start(shop: Workshop, *, concurrency: int = 4, **env: str) -> FlaskProcess:
+    def start(
+        shop: Workshop, *, concurrency: int = 4, env: Mapping[str, str] | None = None
+    ) -> FlaskProcess:
         options = ("refunds", "worker", "--concurrency", str(concurrency))
-        worker = start_flask(APP, *options, env={**shop.env(), **env})
+        worker = start_flask(APP, *options, env={**shop.env(), **(env or {})})
         worker.wait_for("Processing refunds")
         return worker
 

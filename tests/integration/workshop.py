@@ -27,7 +27,7 @@ AGENT = Actor(id="1", label="agent@example.com")
 VISA = "4111111111111111"
 
 QUICK = {
-    "REFUNDS_GATEWAY_TIMEOUT": 1.0,
+    "REFUNDS_GATEWAY_TIMEOUT": 1.5,
     "REFUNDS_LATE_WINDOW": 1.0,
     "REFUNDS_LEASE": 4.0,
     "REFUNDS_SALE_PAUSE": 0.5,
