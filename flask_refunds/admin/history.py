@@ -1,5 +1,6 @@
 """Account History: a customer's or guest's orders, and the refunds on them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class HistoryView(RefundsPage):
         if history is None:
             return self.problem(Explained(field=None, message=_no_customer(), status=404))
         whose = whose_arguments(history.owner)
-        orders = [self.shown(order, whose.get("customer")) for order in history.orders]
+        orders = self.shown(history.orders, whose.get("customer"))
         return self.render(
             "refunds/history.html",
             owner=history.owner,
@@ -63,23 +64,30 @@ class HistoryView(RefundsPage):
         """Return orders as they are now, for the page to take over; 40 at most."""
         refs = [references.read_order_token(t) for t in request.args.getlist("order")[:40]]
         customer = request.args.get("customer")
-        found = [self.shown(o, customer) for o in histories.orders_now(self.runtime, refs)]
+        found = self.shown(histories.orders_now(self.runtime, refs), customer)
         return jsonify(orders={o.token: self.fragment(o) for o in found})
 
     def fragment(self, order: ShownOrder) -> str:
         """Return the HTML of one order, opened."""
         return self.render("refunds/history_order.html", order=order, is_open=True, **self.shared())
 
-    def shown(self, order: HistoryOrder, customer: str | None) -> ShownOrder:
-        """Return *order* with what may be done about it; *customer* is the owner's reference."""
+    def shown(self, orders: Sequence[HistoryOrder], customer: str | None) -> list[ShownOrder]:
+        """Return *orders* with what may be done about them; *customer* is the owner's reference."""
+        refused = _refusals({order.order.currency for order in orders})
+        return [
+            ShownOrder(
+                facts=order,
+                token=references.order_token(order.order.ref),
+                issue_url=self._issue_url(order, customer),
+                obstacle=_obstacle(order) or refused[order.order.currency],
+            )
+            for order in orders
+        ]
+
+    def _issue_url(self, order: HistoryOrder, customer: str | None) -> str:
+        arguments = {"customer": customer} if customer else {}
         token = references.order_token(order.order.ref)
-        arguments = {"order": token} | ({"customer": customer} if customer else {})
-        return ShownOrder(
-            facts=order,
-            token=token,
-            issue_url=self.get_url("refunds_issue.index", **arguments),
-            obstacle=_obstacle(order),
-        )
+        return self.get_url("refunds_issue.index", order=token, **arguments)
 
     def shared(self) -> dict[str, Any]:
         """Return what the fragments need besides their order."""
@@ -108,19 +116,26 @@ def reasons(line: HistoryLine) -> list[str]:
 
 
 def _obstacle(order: HistoryOrder) -> str:
-    """Return why *order* cannot be refunded now by whoever asks; empty when it can."""
+    """Return why nobody can refund *order* now; empty when it can be."""
     if order.captured == 0:
         return explain(errors.NothingPaid()).message
     if order.balance == 0:
         return gettext("Nothing is left to refund on this order.")
-    here = wired.current()
-    try:
-        require_permission(here.policy, None, order.order.currency)
-    except errors.Refusal as refusal:
-        return explain(refusal).message
-    finally:
-        end_reads(here.host_session())
     return ""
+
+
+def _refusals(currencies: Iterable[str]) -> Mapping[str, str]:
+    """Return why whoever asks may not refund in each of *currencies*; empty when they may."""
+    here = wired.current()
+    refused = {}
+    for currency in currencies:
+        try:
+            require_permission(here.policy, None, currency)
+            refused[currency] = ""
+        except errors.Refusal as refusal:
+            refused[currency] = explain(refusal).message
+    end_reads(here.host_session())
+    return refused
 
 
 def _asked() -> bool:

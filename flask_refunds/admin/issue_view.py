@@ -152,7 +152,7 @@ class IssueView(RefundsPage):
             flash(message, "success")
             where = self.get_url("refunds_history.index", order=request.args["order"])
             return redirect(where, 303)
-        shown = self._history.shown(now, request.args.get("customer"))
+        (shown,) = self._history.shown([now], request.args.get("customer"))
         body = jsonify(
             message=message,
             refund=issued.refund_id,

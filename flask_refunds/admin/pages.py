@@ -31,6 +31,10 @@ class RefundsPage(HostAccess):
         """Return *template* rendered with what Flask-Admin's pages need."""
         return str(super().render(template, **kwargs))
 
+    def get_url(self, endpoint: str, **kwargs: Any) -> str:
+        """Return the URL of *endpoint*, relative to this view when it begins with a dot."""
+        return str(super().get_url(endpoint, **kwargs))
+
     def problem(self, explained: Explained) -> ResponseReturnValue:
         """Return a page, or JSON for our script, that says what is the matter."""
         if wants_fragment():

@@ -41,9 +41,12 @@
     }
   }
 
-  function showMessage(message) {
+  function showMessage(message, order) {
     const box = within("[data-refunds-message]", page);
     if (box) {
+      if (order) {
+        order.before(box);
+      }
       box.textContent = message;
       box.hidden = false;
     }
@@ -455,12 +458,13 @@
   function done(told) {
     dialog.close();
     takeOver(told.html, { open: true });
-    showMessage(told.message);
     const order = document.getElementById("order-" + told.order);
+    showMessage(told.message, order);
     const summary = order && within("summary", order);
     if (summary) {
       order.classList.add("refunds-fresh");
-      summary.focus();
+      summary.focus({ preventScroll: true });
+      within("[data-refunds-message]", page).scrollIntoView({ block: "nearest" });
     }
     pollSoon();
   }
