@@ -12,6 +12,12 @@ from flask_refunds.models import Event, Transfer
 from tests.functional.conftest import Shop
 
 DESK = "/admin/refunds_desk/"
+RETRY, OTHERWISE, REVERSE = "retry", "pay-otherwise", "reverse"
+
+
+def url(transfer_id: int, action: str) -> str:
+    """Return where *action* on a transfer is confirmed."""
+    return f"{DESK}transfer/{transfer_id}/{action}"
 
 
 def hidden(page: str) -> dict[str, str]:
