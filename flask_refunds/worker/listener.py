@@ -17,7 +17,7 @@ log = logging.getLogger("flask_refunds")
 
 WORKER_TTL = 30
 """Seconds after the last sign of life in which RQ takes this worker for alive (and 60 more)."""
-BEAT = 10.0
+BEAT = 5.0
 """Seconds between two signs of life."""
 
 

@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Flask
@@ -217,7 +219,7 @@ class Ticket:
 @contextmanager
 def opened(database_url: str, redis_url: str | None = None) -> Iterator[Workshop]:
     """Yield a shop on *database_url* with a simulator of its own."""
-    with Simulator() as simulator:
+    with TemporaryDirectory() as folder, Simulator(Path(folder, "gateway")) as simulator:
         shop = Workshop(simulator, database_url, redis_url)
         yield shop
         shop.dispose()
