@@ -23,6 +23,7 @@ class _Form(HTMLParser):
         self.disabled: set[str] = set()
         self._inside = False
         self._select = ""
+        self._area = ""
 
     def handle_starttag(self, tag: str, attrs: Attributes) -> None:
         given = dict(attrs)
@@ -37,10 +38,20 @@ class _Form(HTMLParser):
             self._select, self.values[name] = name, ""
         elif tag == "option" and "selected" in given:
             self.values[self._select] = given.get("value") or ""
-        elif tag == "textarea" or (tag == "input" and given.get("type") != "checkbox"):
+        elif tag == "textarea":
+            self._area, self.values[name] = name, ""
+        elif tag == "input" and given.get("type") != "checkbox":
             self.values[name] = given.get("value") or ""
         elif tag == "input" and "checked" in given:
             self.values[name] = given.get("value") or "y"
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.values[self._area] += data.lstrip("\r\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
 
 
 def form_of(html: str) -> dict[str, str]:
@@ -84,7 +95,10 @@ def history(shop: Shop, name: str, client: FlaskClient | None = None) -> str:
 
 @dataclass
 class Modal:
-    """The Issue Refund modal of one order, as our script opens and sends it."""
+    """The Issue Refund modal of one order, as our script opens and sends it.
+
+    Without ``ours`` it is the page that a browser without scripts sends.
+    """
 
     shop: Shop
     name: str
@@ -92,6 +106,7 @@ class Modal:
     values: dict[str, str] = field(default_factory=dict)
     html: str = ""
     customer: str | None = None
+    ours: bool = True
 
     @property
     def query(self) -> str:
@@ -107,7 +122,7 @@ class Modal:
         self.values = form_of(self.html)
         return self
 
-    def send(self, to: str = "", *, ours: bool = True, **changes: str | None) -> "Answer":
+    def send(self, to: str = "", **changes: str | None) -> "Answer":
         """Send it with *changes*; a name's ``__`` stands for a hyphen, ``None`` takes it away."""
         values = dict(self.values)
         for name, value in changes.items():
@@ -116,7 +131,7 @@ class Modal:
             if value is not None:
                 values[key] = value
         answer = self.client.post(
-            f"/admin/refunds_issue/{to}{self.query}", data=values, headers=OURS if ours else {}
+            f"/admin/refunds_issue/{to}{self.query}", data=values, headers=OURS if self.ours else {}
         )
         text = answer.get_data(as_text=True)
         return Answer(
