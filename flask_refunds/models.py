@@ -128,7 +128,7 @@ class Refund(Base):
         Index("ix_refunds_refund_order_ref", "order_ref"),
         Index("ix_refunds_refund_created_at", "created_at", "id"),
         Index("ix_refunds_refund_customer_ref", "customer_ref"),
-        Index("ix_refunds_refund_state", "state"),
+        Index("ix_refunds_refund_state", "state", "created_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

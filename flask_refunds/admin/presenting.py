@@ -94,9 +94,10 @@ def failure_text(code: str | None, message: str | None) -> str:
     known = _FAILURES.get(code or "")
     if known:
         return gettext(known)
-    if message:
-        return message
-    return gettext("The gateway gave no reason.")
+    words = message or gettext("The gateway gave no reason.")
+    if code and code not in words:
+        return gettext("%(words)s (code %(code)s)", words=words, code=code)
+    return words
 
 
 def method_text(method: str) -> str:

@@ -92,7 +92,7 @@ def upgrade() -> None:
     op.create_index("ix_refunds_refund_created_at", "refunds_refund", ["created_at", "id"])
     op.create_index("ix_refunds_refund_customer_ref", "refunds_refund", ["customer_ref"])
     op.create_index("ix_refunds_refund_order_ref", "refunds_refund", ["order_ref"])
-    op.create_index("ix_refunds_refund_state", "refunds_refund", ["state"])
+    op.create_index("ix_refunds_refund_state", "refunds_refund", ["state", "created_at", "id"])
     op.create_table(
         "refunds_line",
         sa.Column("id", key(), nullable=False),

@@ -1,0 +1,196 @@
+"""The main journeys in Chromium, on the demo: web app, worker, Valkey, simulator as processes."""
+
+import csv
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.processes import ROOT
+
+SETTLED, DECLINED = "97.30", "3,546.00"
+"""Totals of Ada's orders: a settled one of several lines, and one whose bicycle is declined."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run ``make demo``'s program from nothing; yield the address of its admin."""
+    folder = tmp_path_factory.mktemp("demo")
+    output = folder / "output"
+    ours = ("DATABASE_URL", "REDIS_URL", "BRAINTREE_URL", "FLASK_APP")
+    env = {name: value for name, value in os.environ.items() if name not in ours}
+    env |= {"PORT": "0", "DEMO_DIR": str(folder / "var"), "PYTHONUNBUFFERED": "1"}
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "example_app.demo"],
+            cwd=ROOT,
+            env=env,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        yield address_in(output, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+    assert code == 0, output.read_text()
+
+
+def address_in(output: Path, process: "subprocess.Popen[bytes]") -> str:
+    ends = time.monotonic() + 120
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+/admin/", output.read_text())):
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < ends, output.read_text()
+        time.sleep(0.2)
+    return found[0]
+
+
+@pytest.fixture
+def admin(demo: str, page: Page) -> Iterator[Page]:
+    """A page on which the administrator has signed in; its script errors fail the test."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(demo)
+    page.fill("input[name=email]", "admin@example.com")
+    page.fill("input[name=password]", "admin")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Sign out")).to_be_visible()
+    yield page
+    assert errors == []
+
+
+def account_history(page: Page, demo: str, name: str = "Ada") -> None:
+    page.goto(f"{demo}user/?search={name}")
+    page.get_by_role("link", name="Account History").click()
+    expect(page.get_by_role("heading", name="Account History")).to_be_visible()
+
+
+def order_of(page: Page, total: str) -> Locator:
+    """Return the order of *total* dollars, opened."""
+    order = page.locator("details.refunds-order", has_text=total)
+    token = order.get_attribute("data-order")
+    order = page.locator(f'details[data-order="{token}"]')
+    if order.get_attribute("open") is None:
+        order.locator("summary").click()
+    return order
+
+
+def refund_order(page: Page, order: Locator) -> Locator:
+    """Press Refund Order and return the Issue Refund modal."""
+    order.get_by_role("link", name="Refund Order").click()
+    modal = page.get_by_role("dialog")
+    expect(modal.get_by_role("heading", name="Issue Refund")).to_be_visible()
+    return modal
+
+
+def test_a_refund_to_the_card_goes_from_started_to_completed_and_into_the_report(
+    demo: str, admin: Page
+) -> None:
+    account_history(admin, demo)
+    order = order_of(admin, SETTLED)
+    modal = refund_order(admin, order)
+    modal.get_by_label("Refund to the credit card automatically").check()
+    modal.locator("input[name=lines-0-quantity]").fill("1")
+    expect(modal.locator("input[name=lines-0-amount]")).to_have_value("12.50")
+    expect(modal.get_by_text("Refunded to the card at once")).to_be_visible()
+    modal.get_by_label("Reason").select_option("returned")
+    modal.locator("[data-refunds-submit]").click()
+
+    expect(modal).to_be_hidden()
+    line = order.locator("tr.refunds-line-red")
+    expect(line).to_have_count(1)
+    expect(line).to_contain_text("Partly refunded")
+    expect(line).to_contain_text(re.compile("Started|Processing|Completed"))
+    expect(line).to_contain_text("Completed", timeout=30_000)
+    red, green, blue = rgb(line.locator(".refunds-line-name"))
+    assert red > 2 * max(green, blue)
+
+    admin.goto(f"{demo}refunds_report/")
+    expect(admin.get_by_text("12.50").first).to_be_visible()
+    with admin.expect_download() as download:
+        admin.get_by_role("link", name=re.compile("CSV")).first.click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
+    assert any("12.50" in row.values() and "USD" in row.values() for row in rows)
+
+
+def test_other_means_are_recorded_at_once_and_marked_as_not_requested(
+    demo: str, admin: Page
+) -> None:
+    account_history(admin, demo)
+    order = order_of(admin, "127.95")
+    modal = refund_order(admin, order)
+    modal.get_by_label(re.compile("Refund everything")).check()
+    modal.get_by_label("Reason").select_option("goodwill")
+    modal.locator("[data-refunds-submit]").click()
+    expect(modal.get_by_role("alert")).to_be_visible()
+    expect(modal.locator("select[name=other_kind]")).to_be_focused()
+
+    modal.locator("select[name=other_kind]").select_option("bank_transfer")
+    modal.locator("[data-refunds-submit]").click()
+    expect(modal).to_be_hidden()
+    expect(order.locator("tr.refunds-line-red").first).to_contain_text(
+        "Not Requested by Administrator"
+    )
+
+
+def test_a_declined_refund_says_why_and_is_paid_otherwise_instead(demo: str, admin: Page) -> None:
+    account_history(admin, demo)
+    order = order_of(admin, DECLINED)
+    modal = refund_order(admin, order)
+    modal.get_by_label("Refund to the credit card automatically").check()
+    bicycle = modal.locator("tr", has_text="BIKE-TOUR")
+    bicycle.locator("input[name$=-quantity]").fill("1")
+    modal.get_by_label("Reason").select_option("returned")
+    modal.locator("[data-refunds-submit]").click()
+    expect(modal).to_be_hidden()
+    line = order.locator("tr.refunds-line-red")
+    expect(line).to_contain_text("Failed", timeout=30_000)
+    expect(line).to_contain_text("2046")
+    expect(line.get_by_role("link", name="Contact support")).to_be_visible()
+
+    order.get_by_role("link", name=re.compile("^R-")).first.click()
+    admin.get_by_role("link", name="Pay by other means instead").click()
+    admin.locator("select[name=other_kind]").select_option("bank_transfer")
+    admin.get_by_role("button", name="as given back").click()
+    expect(admin.get_by_text("Not Requested by Administrator").first).to_be_visible()
+    account_history(admin, demo)
+    marked = order_of(admin, DECLINED).locator("tr.refunds-line-red")
+    expect(marked).to_contain_text("Not Requested by Administrator")
+
+
+def test_the_modal_holds_the_focus_and_gives_it_back(demo: str, admin: Page) -> None:
+    account_history(admin, demo)
+    order = order_of(admin, "95.95")
+    modal = refund_order(admin, order)
+    for _ in range(60):
+        admin.keyboard.press("Tab")
+        behind = "document.activeElement.closest('main, .container') !== null"
+        inside = "document.activeElement.closest('dialog, [role=dialog]') !== null"
+        assert admin.evaluate(inside) or not admin.evaluate(behind)
+    admin.keyboard.press("Escape")
+    expect(modal).to_be_hidden()
+    expect(order.get_by_role("link", name="Refund Order")).to_be_focused()
+
+
+def test_on_a_telephone_nothing_is_wider_than_the_screen(demo: str, admin: Page) -> None:
+    admin.set_viewport_size({"width": 390, "height": 844})
+    account_history(admin, demo)
+    order = order_of(admin, "95.95")
+    assert admin.evaluate("document.documentElement.scrollWidth") <= 390
+    refund_order(admin, order)
+    assert admin.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def rgb(locator: Locator) -> tuple[int, int, int]:
+    """Return the colour in which the text of *locator* is drawn."""
+    text = locator.evaluate("element => getComputedStyle(element).color")
+    red, green, blue = (int(n) for n in re.findall(r"\d+", text)[:3])
+    return red, green, blue
