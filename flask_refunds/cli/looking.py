@@ -129,7 +129,8 @@ def show(refund: str, as_json: bool) -> None:
 @with_appcontext
 def verify(context: click.Context, as_json: bool) -> None:
     """Check that ledger, accounts, transfers and gateway agree; status 1 if they do not."""
-    findings: list[Any] = list(import_module("flask_refunds.verify").verify(services()))
+    runtime = services()
+    findings: list[Any] = list(import_module("flask_refunds.verify").verify(runtime))
     if as_json:
         print_json(findings)
     else:

@@ -31,7 +31,7 @@ def worker(script: ScriptInfo, concurrency: int, burst: bool) -> None:
     runtime = services()
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("rq").setLevel(logging.WARNING)
+        logging.getLogger("rq.worker").setLevel(logging.WARNING)
     made = Worker(script.load_app(), concurrency=concurrency)
     queue = f"queue {runtime.config.queue}" if runtime.config.redis_url else "no queue"
     click.echo(f"Processing refunds with {concurrency} threads ({queue}).")

@@ -82,7 +82,8 @@ class Listener:
             self._next_beat = 0.0
         worker = self._worker
         if time.monotonic() >= self._next_beat:
-            if not worker.connection.exists(worker.key):
+            if not worker.connection.sismember(worker.redis_workers_keys, worker.key):
+                worker.connection.delete(worker.key)  # half of it may have been written again
                 worker.register_birth()  # type: ignore[no-untyped-call]
             worker.heartbeat()
             if worker.should_run_maintenance_tasks:
