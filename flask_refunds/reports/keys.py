@@ -1,0 +1,143 @@
+"""The keys of a host's report, as our postings have them."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Integer,
+    String,
+    Uuid,
+    case,
+    cast,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeEngine
+
+from flask_refunds.models import Posting
+from flask_refunds.reports.ledger_query import DATED
+from flask_refunds.reports.periods import Basis
+from flask_refunds.reports.refusing import CannotNet
+
+Bucket = Callable[[ColumnElement[datetime]], ColumnElement[Any]]
+"""The host's own way from a time (naive UTC) to the time key of its report, in SQL."""
+
+Source = str | ColumnElement[Any] | InstrumentedAttribute[Any]
+"""Where a posting has a key: a name of :data:`NAMED`, ``dimensions.NAME``, or an expression."""
+
+NAMED: Mapping[str, InstrumentedAttribute[Any]] = {
+    "line_ref": Posting.line_ref,
+    "sku": Posting.sku,
+    "order_ref": Posting.order_ref,
+    "order_number": Posting.order_number,
+    "customer_ref": Posting.customer_ref,
+}
+DIMENSION = "dimensions."
+
+_OF_LINES = frozenset({"line_ref", "sku", "description", "dimensions"})
+
+
+class naive_utc(FunctionElement[datetime]):  # noqa: N801  # a function in SQL
+    """A time of ours as most hosts keep theirs: UTC without a zone."""
+
+    name = "naive_utc"
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(naive_utc)
+def _as_it_is(element: Any, compiler: Any, **options: Any) -> str:
+    text: str = compiler.process(element.clauses, **options)
+    return text
+
+
+@compiles(naive_utc, "postgresql")
+def _without_zone(element: Any, compiler: Any, **options: Any) -> str:
+    return f"timezone('UTC', {compiler.process(element.clauses, **options)})"
+
+
+class uuid_of(FunctionElement[Any]):  # noqa: N801  # a function in SQL
+    """A UUID's text as the database's UUID, or as the 32 digits that stand for one."""
+
+    name = "uuid_of"
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[Any], kind: Uuid[Any]) -> None:
+        super().__init__(text)
+        self.type = kind if kind.native_uuid else Uuid(native_uuid=False)
+
+
+@compiles(uuid_of)
+def _as_uuid(element: Any, compiler: Any, **options: Any) -> str:
+    text = compiler.process(element.clauses, **options)
+    native = element.type.native_uuid and compiler.dialect.supports_native_uuid
+    return f"CAST({text} AS UUID)" if native else f"REPLACE({text}, '-', '')"
+
+
+def bucketed(bucket: Bucket, basis: Basis) -> ColumnElement[Any]:
+    """Return the time key of a posting, cut by the host's own *bucket*."""
+    return bucket(naive_utc(DATED[basis]))
+
+
+def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return what a posting has for the key *label* of a report, in the host's type *kind*.
+
+    Raises :exc:`~flask_refunds.reports.refusing.CannotNet` when that was not said or cannot be.
+    """
+    if source is None:
+        source = label
+    if not isinstance(source, str):
+        return _as_expression(source)
+    if source.startswith(DIMENSION):
+        value = Posting.dimensions[source.removeprefix(DIMENSION)]
+        if isinstance(kind, Integer):
+            return _as_expression(value.as_integer())
+        return _converted(label, value.as_string(), kind)
+    if source not in NAMED:
+        raise CannotNet(
+            f"The key {label!r} has no counterpart in the ledger. Say which in "
+            f"sources={{{label!r}: …}}: one of {', '.join(NAMED)}, '{DIMENSION}NAME' of the "
+            "mapping's Lines.dimensions, or an expression on Posting; a time takes "
+            f"bucket={{{label!r}: …}}."
+        )
+    value = _as_expression(NAMED[source])
+    converted = _converted(label, value, kind)
+    if converted is value or source != "line_ref":
+        return converted
+    return case((Posting.kind == "line", converted))  # a charge's name is no number
+
+
+def is_of_lines(expressions: list[ColumnElement[Any]]) -> bool:
+    """Return whether any of *expressions* is a fact of an order's line."""
+    return any(
+        isinstance(element, Column)
+        and element.table is Posting.__table__
+        and element.name in _OF_LINES
+        for expression in expressions
+        for element in visitors.iterate(expression)
+    )
+
+
+def _converted(label: str, text: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    if isinstance(kind, Uuid):
+        return uuid_of(text, kind)
+    if isinstance(kind, Integer):
+        return cast(text, Integer)
+    if isinstance(kind, NullType) or (isinstance(kind, String) and type(kind).__name__ != "Enum"):
+        return text
+    raise CannotNet(
+        f"The key {label!r} is of type {kind!r}, which a posting's text is not turned into. Pass "
+        f"sources={{{label!r}: an expression on Posting}}, or bucket= if it is a time."
+    )
+
+
+def _as_expression(value: Any) -> ColumnElement[Any]:
+    expression = value.__clause_element__() if hasattr(value, "__clause_element__") else value
+    assert isinstance(expression, ColumnElement)
+    return expression

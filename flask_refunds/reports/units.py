@@ -1,0 +1,71 @@
+"""Our minor units in the host's unit, and net figures in the type that the host's had."""
+
+from typing import Any, Literal
+
+from moneyed import list_all_currencies
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Integer,
+    Numeric,
+    case,
+    cast,
+    func,
+    literal_column,
+    type_coerce,
+)
+from sqlalchemy.types import NullType, TypeEngine
+
+from flask_refunds.money import exponent
+from flask_refunds.reports.refusing import CannotNet
+
+Unit = Literal["minor", "major"]
+"""What a host's money column holds: integer minor units (cents), or whole units with decimals."""
+
+_DIGITS = 38
+_SCALE = 4  # no currency of ISO 4217 has more decimals
+
+
+def in_unit(amount: ColumnElement[int], currency: ColumnElement[str], unit: Unit) -> Any:
+    """Return *amount*, minor units of *currency*, as the host's *unit* counts it."""
+    if unit == "minor":
+        return amount
+    return cast(amount, Numeric(_DIGITS, 0)) / _divisor(currency)
+
+
+def as_host(figure: ColumnElement[Any], kind: TypeEngine[Any], unit: Unit) -> ColumnElement[Any]:
+    """Return *figure* rounded to its cents, as a column of the host's type *kind*.
+
+    An integer stays one (some databases answer a SUM with a decimal); a float is rounded as a
+    decimal, so that 0.3 less 0.3 is 0.
+    """
+    if isinstance(kind, Float):
+        exact = func.round(cast(figure, Numeric(_DIGITS, _SCALE + 2)), _SCALE)
+        return type_coerce(exact, kind)
+    if isinstance(kind, Numeric):
+        scale = _SCALE if kind.scale is None else kind.scale
+        scale = scale if unit == "minor" else max(scale, 2)
+        shown: Numeric[Any] = Numeric(_DIGITS, scale)
+        shown.asdecimal = kind.asdecimal
+        return cast(func.round(figure, scale), shown)
+    if isinstance(kind, Integer | NullType):
+        if unit == "minor":
+            return cast(figure, BigInteger)
+        return cast(func.round(figure, _SCALE), Numeric(_DIGITS, _SCALE))
+    raise CannotNet(f"A measure is a column of type {kind!r}; measures are numbers.")
+
+
+def _divisor(currency: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return how many minor units one unit of *currency* has."""
+    by_digits: dict[int, list[str]] = {}
+    for known in list_all_currencies():
+        by_digits.setdefault(exponent(known.code), []).append(known.code)
+    by_digits.pop(2)
+    return case(
+        *(
+            (currency.in_(sorted(codes)), literal_column(f"{10**digits}.0", Numeric(9, 1)))
+            for digits, codes in sorted(by_digits.items())
+        ),
+        else_=literal_column("100.0", Numeric(9, 1)),
+    )
