@@ -71,6 +71,8 @@ class Hands:
 
     def finish(self) -> None:
         """Return when everything in hand is done; the threads are gone then."""
+        with self._changed:  # nobody is in the middle of taking something
+            pass
         self._threads.shutdown(wait=True)
 
     def _run(self, step: Step, transfer_id: int) -> None:
