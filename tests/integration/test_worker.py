@@ -88,6 +88,7 @@ def test_two_workers_and_two_sweeps_at_once_refund_once(
     assert [sweep.wait(30) for sweep in sweeps] == [0, 0]
     for ticket in tickets:
         ticket.given_back_once()
+        assert len(ticket.attempts) == 1
 
 
 def test_as_many_calls_as_threads_are_at_the_gateway_at_once(
@@ -192,9 +193,11 @@ def test_a_request_that_lands_after_its_time_out_is_not_repeated(
     shop: Workshop, start_worker: StartWorker
 ) -> None:
     shop.gateway.keys("ignored")
-    shop.gateway.fault("late_landing", "refund", seconds=2.0)
+    shop.gateway.fault("late_landing", "refund", seconds=4.0)
     ticket = shop.refund_of(3000, part=1000)
-    start_worker(shop)
+    start_worker(shop, env=shop.env(REFUNDS_LATE_WINDOW=3.0))
+    ticket.wait_detail(Detail.OUTCOME_UNKNOWN)
+    time.sleep(3.5)  # it has landed
 
     ticket.wait()
     ticket.given_back_once()
