@@ -104,8 +104,12 @@ class HistoryView(RefundsPage):
 
 
 def whose_arguments(owner: Owner) -> dict[str, str]:
-    """Return the URL arguments by which the history of *owner* is addressed."""
-    if owner.customer_ref is not None:
+    """Return the URL arguments by which the history of *owner* is addressed.
+
+    A shop whose customers are not mapped knows them by one of their orders, as it does guests.
+    """
+    mapped = wired.current().runtime.storefront.customers is not None
+    if owner.customer_ref is not None and mapped:
         return {"customer": references.customer_token(owner.customer_ref)}
     return {"guest": references.guest_token(owner.order_ref or "")}
 

@@ -58,7 +58,7 @@
     const cells = all(".refunds-line .refunds-badge", order).map((badge) => badge.textContent.trim());
     return {
       number: number ? number.textContent.trim() : "",
-      status: status ? status.textContent.replace(/\s+/g, " ").trim() : "",
+      status: status ? all(".refunds-badge", status).map((badge) => badge.textContent.trim()).join(", ") : "",
       all: cells.join("|"),
     };
   }
@@ -173,8 +173,24 @@
         event.preventDefault();
       }
     });
+    made.addEventListener("keydown", function (event) {
+      if (event.key === "Tab") {
+        keepInside(made, event);
+      }
+    });
     page.appendChild(made);
     return made;
+  }
+
+  function keepInside(box, event) {
+    const stops = all("a[href], button, input:not([type=hidden]), select, textarea", box).filter(
+      (stop) => !stop.disabled && stop.offsetParent !== null
+    );
+    const [from, to] = event.shiftKey ? [stops[0], stops[stops.length - 1]] : [stops[stops.length - 1], stops[0]];
+    if (to && (document.activeElement === from || !box.contains(document.activeElement))) {
+      event.preventDefault();
+      to.focus();
+    }
   }
 
   function closed() {
