@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from flask_admin import AdminIndexView, expose
 from sqlalchemy import Select, func, select
@@ -15,14 +15,22 @@ from example_app.models import CURRENCIES, SOLD, Order
 from example_app.reports import placed_between, whole
 
 
+class Figure(NamedTuple):
+    """An amount, in cents, that stands small below the sales of a tile."""
+
+    title: str
+    cents: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A period with its sales, in cents by currency."""
+    """A period with its sales, in cents by currency, and what else to say of each currency."""
 
     title: str
     start: date
     end: date
     sales: Mapping[str, int]
+    details: Mapping[str, Sequence[Figure]]
 
 
 class Dashboard(StaffOnly, AdminIndexView):
@@ -48,6 +56,10 @@ class Dashboard(StaffOnly, AdminIndexView):
             row["currency"]: int(row["sales_cents"]) for row in found
         }
 
+    def details(self, start: date, end: date) -> Mapping[str, Sequence[Figure]]:
+        """Return figures to stand below the sales, such as a target, by currency; none here."""
+        return {}
+
     def tiles(self, today: date) -> Sequence[Tile]:
         """Return the tiles of the page."""
         periods = (
@@ -56,7 +68,13 @@ class Dashboard(StaffOnly, AdminIndexView):
             ("Month to date", today.replace(day=1)),
         )
         return [
-            Tile(title=title, start=start, end=today, sales=self.sales(start, today))
+            Tile(
+                title=title,
+                start=start,
+                end=today,
+                sales=self.sales(start, today),
+                details=self.details(start, today),
+            )
             for title, start in periods
         ]
 

@@ -119,7 +119,7 @@ class BaseReport(StaffOnly, BaseView):
 class ItemsReport(BaseReport):
     """What was sold, for each SKU and currency, at the lines' list prices."""
 
-    columns = (
+    columns: ClassVar[Sequence[Column]] = (
         Column("sku", "SKU"),
         Column("name", "Item"),
         Column("currency", "Currency"),
@@ -148,7 +148,7 @@ class ItemsReport(BaseReport):
 class SummaryReport(BaseReport):
     """Orders and sales, for each day and currency."""
 
-    columns = (
+    columns: ClassVar[Sequence[Column]] = (
         Column("day", "Day", "date"),
         Column("currency", "Currency"),
         Column("orders", "Orders", "number"),
