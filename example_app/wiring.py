@@ -3,12 +3,22 @@
 from flask import Flask
 from flask_admin import Admin
 from flask_login import current_user
-from flask_refunds import AdminAccessPolicy, Charge, Customers, Lines, Orders, Payments
-from flask_refunds import Refunds, Storefront, minor
-from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_sqlalchemy import SQLAlchemy
 
 from example_app.models import SOLD, Order, OrderItem, Payment, User
+from example_app.net_reports import NetDashboard, NetItems, NetSummary
+from flask_refunds import (
+    AdminAccessPolicy,
+    Charge,
+    Customers,
+    Lines,
+    Orders,
+    Payments,
+    Refunds,
+    Storefront,
+    minor,
+)
+from flask_refunds.gateways.braintree import BraintreeGateway
 
 STOREFRONT = Storefront(
     orders=Orders(
@@ -69,4 +79,4 @@ def install(app: Flask, db: SQLAlchemy, admin: Admin) -> None:
     refunds = Refunds(
         STOREFRONT, policy=ShopPolicy(), gateways={"braintree": BraintreeGateway.from_config}
     )
-    refunds.init_app(app, db=db, admin=admin)
+    refunds.init_app(app, db=db, admin=admin, reports=[NetItems, NetSummary, NetDashboard])

@@ -10,11 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload
 
+from flask_refunds.lifecycle import current_transfers
 from flask_refunds.models import Posting, Refund, Transfer
 from flask_refunds.reports.periods import Basis, Period
-from flask_refunds.states import IN_FLIGHT, Method, TransferState
+from flask_refunds.states import (
+    IN_FLIGHT,
+    CardStatus,
+    Method,
+    RefundState,
+    TransferState,
+    card_status,
+)
 
 COMPONENTS: Mapping[str, InstrumentedAttribute[int]] = {
     "quantity": Posting.quantity,
@@ -59,6 +67,22 @@ class Standing:
     state: TransferState
     transfers: int
     amount: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One refund as it was asked for, ``amount`` in minor units, with where it stands now."""
+
+    id: int
+    created_at: datetime
+    order_number: str
+    customer_name: str
+    currency: str
+    amount: int
+    reason: str
+    actor_label: str
+    status: CardStatus | None
+    state: RefundState
 
 
 def within(column: Any, period: Period) -> list[ColumnElement[bool]]:
@@ -165,11 +189,31 @@ def request_page(
     *,
     limit: int,
     after: tuple[datetime, int] | None = None,
-) -> Sequence[Refund]:
-    """Return up to *limit* refunds issued in *period*, newest first, older than *after*."""
+) -> list[Request]:
+    """Return up to *limit* refunds issued in *period*, newest first, older than *after*.
+
+    Two queries, however many refunds there are.
+    """
     statement = select(Refund).where(*within(_requested(basis), period))
     statement = _older(statement, Refund.created_at, Refund.id, after)
-    return session.scalars(statement.limit(limit)).all()
+    refunds = session.scalars(statement.limit(limit).options(selectinload(Refund.transfers)))
+    return [
+        Request(
+            id=refund.id,
+            created_at=refund.created_at,
+            order_number=refund.order_number,
+            customer_name=refund.customer_name,
+            currency=refund.currency,
+            amount=refund.amount,
+            reason=refund.reason,
+            actor_label=refund.actor_label,
+            status=card_status(
+                [(Method(t.method), TransferState(t.state)) for t in current_transfers(refund)]
+            ),
+            state=RefundState(refund.state),
+        )
+        for refund in refunds
+    ]
 
 
 def _requested(basis: Basis) -> InstrumentedAttribute[datetime]:

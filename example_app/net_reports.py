@@ -1,0 +1,79 @@
+"""The shop's reports with refunds taken off: each subclasses the report whose place it takes."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
+
+from sqlalchemy import Select
+
+from example_app.dashboard import Dashboard, Figure
+from example_app.database import db
+from example_app.reports import Column, ItemsReport, SummaryReport, utc_day
+from flask_refunds.models import Posting
+from flask_refunds.reports import NetReport, Netting
+
+NOTE = " Net of refunds, on the day when they were completed; gross and refunds beside."
+
+
+class NetItems(NetReport, ItemsReport):
+    """Items, at list prices, less what was refunded of them."""
+
+    netting = Netting(
+        key="sku",
+        measures={"units": "quantity", "revenue_cents": "list"},
+        currency="currency",
+        unit="minor",
+        fill={"name": Posting.description},
+    )
+    columns: ClassVar[Sequence[Column]] = (
+        *ItemsReport.columns,
+        Column("revenue_cents_gross", "Gross", "money"),
+        Column("revenue_cents_refunded", "Refunds", "money"),
+    )
+    note = ItemsReport.note + NOTE
+
+    def select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
+        return self.net(super().select(start, end), start, end)
+
+
+class NetSummary(NetReport, SummaryReport):
+    """Sales of each day, less what was refunded on it."""
+
+    netting = Netting(
+        key="day",
+        bucket=utc_day,
+        measures={"sales_cents": "paid"},
+        currency="currency",
+        unit="minor",
+        fill={"orders": 0},
+    )
+    columns: ClassVar[Sequence[Column]] = (
+        *SummaryReport.columns,
+        Column("sales_cents_gross", "Gross", "money"),
+        Column("sales_cents_refunded", "Refunds", "money"),
+    )
+    note = SummaryReport.note + NOTE
+
+    def select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
+        return self.net(super().select(start, end), start, end)
+
+
+class NetDashboard(NetReport, Dashboard):
+    """Sales less refunds; gross, refunds and what is on its way below."""
+
+    netting = Netting(key=(), measures={"sales_cents": "paid"}, currency="currency", unit="minor")
+
+    def sales_select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
+        return self.net(super().sales_select(start, end), start, end)
+
+    def details(self, start: date, end: date) -> Mapping[str, Sequence[Figure]]:
+        figures: defaultdict[str, list[Figure]] = defaultdict(list)
+        for row in db.session.execute(self.sales_select(start, end)).mappings():
+            figures[row["currency"]] += [
+                Figure("Gross", row["sales_cents_gross"]),
+                Figure("Refunds", row["sales_cents_refunded"]),
+            ]
+        for currency, cents in self.in_flight(start, end).items():
+            figures[currency].append(Figure("In flight, not counted", cents))
+        return figures
