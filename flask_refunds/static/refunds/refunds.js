@@ -443,7 +443,7 @@
       } else if (within("[data-refunds-form]", asDocument(answer.text))) {
         fill(answer.text);
       } else {
-        note(form, page.dataset.unknown);
+        note(form, answer.status === 400 ? page.dataset.expired : page.dataset.unknown);
       }
     } catch (error) {
       note(form, page.dataset.unknown);
