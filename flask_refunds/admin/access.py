@@ -32,10 +32,11 @@ class HostAccess(BaseView):
             abort(403)
         if here.gatekeeper.is_accessible():
             abort(403)
-        return here.gatekeeper.inaccessible_callback(name, **kwargs)
+        answer: ResponseReturnValue = here.gatekeeper.inaccessible_callback(name, **kwargs)
+        return answer
 
     def _handle_view(self, name: str, **kwargs: Any) -> ResponseReturnValue | None:
-        refused = super()._handle_view(name, **kwargs)
+        refused: ResponseReturnValue | None = super()._handle_view(name, **kwargs)
         if refused is None:
             end_reads(wired.current().host_session())
         return refused

@@ -156,7 +156,7 @@ class Storefront:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
             raise MappingError(
-                f"Storefront.timezone is {self.timezone!r}. Pass an IANA name such as 'Europe/Paris'."
+                f"Storefront.timezone is {self.timezone!r}. Pass an IANA name, as 'Europe/Paris'."
             ) from None
         binds = self.bind_keys()
         if len(binds) > 1:

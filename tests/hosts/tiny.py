@@ -23,26 +23,26 @@ from flask_refunds.gateways.braintree import BraintreeGateway
 db = SQLAlchemy()
 
 
-class User(db.Model):  # type: ignore[name-defined,misc]
+class User(db.Model):  # type: ignore[name-defined]
     id = db.Column(db.Integer, primary_key=True)
     name = db.Column(db.String(40))
 
 
-class Order(db.Model):  # type: ignore[name-defined,misc]
+class Order(db.Model):  # type: ignore[name-defined]
     id = db.Column(db.Integer, primary_key=True)
     user_id = db.Column(db.Integer)
     placed_at = db.Column(db.DateTime, server_default=db.func.now())
     cents = db.Column(db.Integer)
 
 
-class Item(db.Model):  # type: ignore[name-defined,misc]
+class Item(db.Model):  # type: ignore[name-defined]
     id = db.Column(db.Integer, primary_key=True)
     order_id = db.Column(db.Integer)
     name = db.Column(db.String(40))
     cents = db.Column(db.Integer)
 
 
-class Payment(db.Model):  # type: ignore[name-defined,misc]
+class Payment(db.Model):  # type: ignore[name-defined]
     id = db.Column(db.Integer, primary_key=True)
     order_id = db.Column(db.Integer)
     sale = db.Column(db.String(40))

@@ -56,7 +56,7 @@ def own_shop(sqlite_url: str, valkey: Valkey) -> Iterator[Workshop]:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> "Iterator[Redis[bytes]]":
+def redis(redis_url: str) -> Iterator[Redis]:
     with Redis.from_url(redis_url) as connection:
         yield connection
 
@@ -69,14 +69,14 @@ def rq(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def wait_for_workers(connection: "Redis[bytes]", count: int, *, seconds: float = 15.0) -> None:
+def wait_for_workers(connection: Redis, count: int, *, seconds: float = 15.0) -> None:
     until = time.monotonic() + seconds
     while SimpleWorker.count(connection=connection) != count:
         assert time.monotonic() < until, f"there are not {count} workers"
         time.sleep(0.1)
 
 
-def nothing_left_of_jobs(connection: "Redis[bytes]") -> bool:
+def nothing_left_of_jobs(connection: Redis) -> bool:
     """Whether RQ's books hold no job, started, failed, waiting or half taken."""
     queue = Queue("refunds", connection=connection)
     registries = (
@@ -96,7 +96,7 @@ def nothing_left_of_jobs(connection: "Redis[bytes]") -> bool:
 
 
 def test_a_wake_up_is_enough_and_leaves_nothing_in_rq(
-    shop: Workshop, start_worker: StartWorker, redis: "Redis[bytes]"
+    shop: Workshop, start_worker: StartWorker, redis: Redis
 ) -> None:
     start_worker(shop, env=shop.env(REFUNDS_SWEEP_INTERVAL=NEVER))
     wait_for_workers(redis, 1)
@@ -112,7 +112,7 @@ def test_a_wake_up_is_enough_and_leaves_nothing_in_rq(
 
 
 def test_rq_info_shows_the_worker_and_its_end(
-    shop: Workshop, start_worker: StartWorker, redis: "Redis[bytes]", redis_url: str
+    shop: Workshop, start_worker: StartWorker, redis: Redis, redis_url: str
 ) -> None:
     worker = start_worker(shop)
     wait_for_workers(redis, 1)
@@ -124,7 +124,7 @@ def test_rq_info_shows_the_worker_and_its_end(
     assert SimpleWorker.count(connection=redis) == 0
 
 
-def test_a_plain_rq_worker_works_too(shop: Workshop, redis: "Redis[bytes]", redis_url: str) -> None:
+def test_a_plain_rq_worker_works_too(shop: Workshop, redis: Redis, redis_url: str) -> None:
     tickets = [shop.refund_of(3000), shop.refund_of(2000, settled=False)]
 
     ran = rq("worker", "refunds", "--url", redis_url, "--burst", **shop.env())
@@ -212,7 +212,7 @@ def test_a_wiped_redis_loses_nothing(
 
 
 def test_rq_suspend_stops_the_claiming(
-    shop: Workshop, start_worker: StartWorker, redis: "Redis[bytes]", redis_url: str
+    shop: Workshop, start_worker: StartWorker, redis: Redis, redis_url: str
 ) -> None:
     worker = start_worker(shop)
     wait_for_workers(redis, 1)
@@ -229,7 +229,7 @@ def test_rq_suspend_stops_the_claiming(
 
 
 def test_a_job_of_somebody_else_is_failed_loudly_and_the_next_one_runs(
-    shop: Workshop, start_worker: StartWorker, redis: "Redis[bytes]"
+    shop: Workshop, start_worker: StartWorker, redis: Redis
 ) -> None:
     queue = Queue("refunds", connection=redis)
     foreign = queue.enqueue("time.sleep", 0)
@@ -244,7 +244,7 @@ def test_a_job_of_somebody_else_is_failed_loudly_and_the_next_one_runs(
 
 
 def test_a_job_that_cannot_be_read_is_passed_over(
-    shop: Workshop, start_worker: StartWorker, redis: "Redis[bytes]"
+    shop: Workshop, start_worker: StartWorker, redis: Redis
 ) -> None:
     job = Queue("refunds", connection=redis).enqueue(jobs.process, 1)
     redis.hset(job.key, "data", b"no pickle")
