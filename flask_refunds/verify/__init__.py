@@ -1,0 +1,34 @@
+"""``flask refunds verify``: whether our tables agree with each other, to the cent.
+
+Each check is one SELECT, so that it sees one moment also while refunds go on, and returns only
+what does not agree. Nothing is written.
+"""
+
+from flask_refunds.runtime import Runtime
+from flask_refunds.verify.documents import accounts, allocations, currencies, refunds, states
+from flask_refunds.verify.findings import Check, Finding
+from flask_refunds.verify.postings import claims, postings, reversals
+
+__all__ = ["CHECKS", "Finding", "verify"]
+
+CHECKS: tuple[Check, ...] = (
+    accounts,
+    refunds,
+    states,
+    currencies,
+    allocations,
+    postings,
+    reversals,
+    claims,
+)
+"""Everything that :func:`verify` looks at, in this order."""
+
+
+def verify(runtime: Runtime) -> list[Finding]:
+    """Return all that does not agree; an empty list when everything does.
+
+    Raises :exc:`~flask_refunds.errors.NotMigrated`.
+    """
+    return runtime.sessions.read(
+        lambda session: [finding for check in CHECKS for finding in check(session)]
+    )

@@ -1,0 +1,55 @@
+"""What a check finds, and how it asks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, exists, func
+from sqlalchemy.orm import Session, aliased
+
+from flask_refunds.models import Allocation, Posting, Transfer
+
+COMPONENTS = ("quantity", "list_price", "discount", "tax", "paid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Two figures that should be equal and are not.
+
+    ``code`` is stable; ``refs`` has pairs of what the rows are and their keys; amounts are minor
+    units. ``expected`` follows from the rows on which the other ones are built.
+    """
+
+    code: str
+    what: str
+    refs: tuple[tuple[str, str], ...]
+    expected: int | str
+    found: int | str
+
+
+Check = Callable[[Session], Iterator[Finding]]
+
+
+def is_current() -> Any:
+    """Return the condition that no other transfer replaces the transfer."""
+    newer = aliased(Transfer)
+    return ~exists().where(newer.replaces_id == Transfer.id).correlate(Transfer)
+
+
+def sums(model: type[Allocation | Posting]) -> list[Any]:
+    """Return the sum of each component of *model*, labelled by its name."""
+    return [func.sum(getattr(model, name)).label(name) for name in COMPONENTS]
+
+
+def differing(
+    session: Session, code: str, what: str, names: tuple[str, ...], rows: "Select[*tuple[Any, ...]]"
+) -> Iterator[Finding]:
+    """Yield a finding for each of *rows*: the keys called *names*, then expected and found."""
+    for *keys, expected, found in session.execute(rows):
+        yield Finding(
+            code=code,
+            what=what,
+            refs=tuple(zip(names, map(str, keys), strict=True)),
+            expected=expected if isinstance(expected, str) else int(expected),
+            found=found if isinstance(found, str) else int(found),
+        )
