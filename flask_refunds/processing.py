@@ -274,23 +274,33 @@ def _refund(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
 
 
 def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
-    """Commit what is about to be called, if the claim still holds long enough for the call."""
+    """Commit what is about to be called, if the claim still holds long enough for the call.
 
-    def work(session: Session) -> bool:
+    Also ``False`` when the commit itself took so long that another worker may count the window
+    of this call as over before it has begun.
+    """
+
+    def work(session: Session) -> datetime | None:
         lock(session, claim.order_ref)
         transfer = session.get_one(Transfer, claim.transfer_id, populate_existing=True)
         now = runtime.now()
         ends = now + timedelta(seconds=runtime.config.gateway_timeout)
         if transfer.claim_token != claim.token:
-            return False
+            return None
         if transfer.lease_until is None or transfer.lease_until <= ends:
-            return False
+            return None
         transfer.operation = operation
         attempt = session.get_one(Attempt, claim.attempt_id)
         attempt.operation, attempt.called_at = operation, now
-        return True
+        return now
 
-    return runtime.sessions.transact(work)
+    announced = runtime.sessions.transact(work)
+    return announced is not None and runtime.now() <= announced + _grace(runtime)
+
+
+def _grace(runtime: Runtime) -> timedelta:
+    """Return how long after its announcement a call may begin."""
+    return timedelta(seconds=runtime.config.gateway_timeout / 4)
 
 
 def _look_first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
@@ -349,5 +359,5 @@ def _window_is_over(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> b
     window = runtime.config.late_window
     if window is None:
         window = gateway.capabilities.late_window
-    wait = runtime.config.gateway_timeout + window
-    return runtime.now() >= claim.called_at + timedelta(seconds=wait)
+    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
+    return runtime.now() >= claim.called_at + _grace(runtime) + wait

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from example_app import db
 from example_app.models import Order
@@ -140,7 +141,7 @@ def test_a_refund_that_lands_while_we_look_is_not_repeated(quiet_shop: Workshop)
     with shop.app.app_context():
         process(replace(shop.runtime, clock=clock), ticket.id)
     assert ticket.now.detail == Detail.OUTCOME_UNKNOWN
-    window = QUICK["REFUNDS_GATEWAY_TIMEOUT"] + QUICK["REFUNDS_LATE_WINDOW"]
+    window = 1.25 * QUICK["REFUNDS_GATEWAY_TIMEOUT"] + QUICK["REFUNDS_LATE_WINDOW"]
     receipts: list[RefundReceipt] = []
 
     def lands_at_the_last_moment() -> None:
@@ -159,6 +160,28 @@ def test_a_refund_that_lands_while_we_look_is_not_repeated(quiet_shop: Workshop)
 
     ticket.given_back_once()
     assert ticket.now.gateway_refund_id == receipts[0].id
+
+
+def test_a_commit_that_takes_for_ever_is_not_followed_by_a_call(quiet_shop: Workshop) -> None:
+    shop, clock = quiet_shop, Clock()
+    shop.gateway.keys("ignored")
+    ticket = shop.refund_of(3000, part=1000)
+    commits = []
+
+    def stalls(_connection: Connection) -> None:
+        commits.append(1)
+        if len(commits) == 2:  # the claim, then the announcement of the call
+            clock.advance(QUICK["REFUNDS_LEASE"] + 1)
+
+    with shop.app.app_context():
+        event.listen(db.engine, "commit", stalls)
+        process(replace(shop.runtime, clock=clock), ticket.id)
+        event.remove(db.engine, "commit", stalls)
+
+    assert "refund" not in {call["operation"] for call in shop.gateway.requests()}
+    assert ticket.now.detail == Detail.OUTCOME_UNKNOWN
+    sweep_on(shop, clock)
+    ticket.given_back_once()
 
 
 def test_what_waited_is_refunded_although_the_shop_deleted_the_order(quiet_shop: Workshop) -> None:
