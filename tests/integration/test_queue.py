@@ -135,6 +135,47 @@ def test_a_plain_rq_worker_works_too(shop: Workshop, redis: Redis, redis_url: st
     assert nothing_left_of_jobs(redis)
 
 
+FORKING = """
+import os
+from rq import Queue, Worker
+from redis import Redis
+from sqlalchemy import event, text
+from example_app import db
+from tests.integration.crash_app import create_app
+
+app = create_app()
+with app.app_context():
+    event.listen(db.engine, "connect", lambda *_: print("connected", os.getpid(), flush=True))
+    db.session.execute(text("SELECT 1"))
+    db.session.remove()
+    connection = Redis.from_url(app.config["REFUNDS_REDIS_URL"])
+    Worker([Queue("refunds", connection=connection)], connection=connection).work(burst=True)
+    print("still", db.session.execute(text("SELECT 1")).scalar())
+"""
+
+
+def test_a_forking_worker_of_the_host_shares_no_socket_with_its_horses(
+    postgresql_url: str, redis_url: str
+) -> None:
+    with opened(postgresql_url, redis_url) as shop:
+        tickets = [shop.refund_of(3000) for _ in range(2)]
+        ran = subprocess.run(
+            [sys.executable, "-c", FORKING],
+            cwd=ROOT,
+            env=environment(shop.env()),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+        assert ran.returncode == 0, ran.stderr
+        assert "still 1" in ran.stdout
+        connected = [line for line in ran.stdout.splitlines() if line.startswith("connected")]
+        assert len(set(connected)) == 1 + len(tickets)
+        for ticket in tickets:
+            ticket.given_back_once()
+
+
 def test_a_job_that_runs_twice_calls_the_gateway_once(shop: Workshop) -> None:
     ticket = shop.refund_of(3000)
 
