@@ -148,6 +148,7 @@ class RefundsReport(RefundsPage):
 
     def _page(self, chosen: Choice, page: Page | None) -> ResponseReturnValue:
         state = {"basis": chosen.basis, "part": self._part()}
+        span = chosen.period.args if chosen.period is not None else {}
         text = self.render(
             "refunds/report.html",
             chosen=chosen,
@@ -158,7 +159,8 @@ class RefundsReport(RefundsPage):
             bases={basis: gettext(words) for basis, words in BASES.items()},
             errors={name: gettext(_ERRORS[code]) for name, code in chosen.errors.items()},
             state=state,
-            span=chosen.period.args if chosen.period is not None else {},
+            span=span,
+            here={**state, **span},
             zone=self.runtime.config.timezone,
             after=request.args.get("after"),
             number=refund_number,
