@@ -189,8 +189,8 @@ def test_on_a_telephone_nothing_is_wider_than_the_screen(demo: str, admin: Page)
     assert admin.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def rgb(locator: Locator) -> tuple[int, int, int]:
-    """Return the colour in which the text of *locator* is drawn."""
+def rgb(locator: Locator) -> tuple[float, float, float]:
+    """Return the colour in which the text of *locator* is drawn, as ``rgb()`` or ``color()``."""
     text = locator.evaluate("element => getComputedStyle(element).color")
-    red, green, blue = (int(n) for n in re.findall(r"\d+", text)[:3])
+    red, green, blue = (float(n) for n in re.findall(r"\d+(?:\.\d+)?", text)[:3])
     return red, green, blue
