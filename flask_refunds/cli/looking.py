@@ -1,8 +1,6 @@
 """``list``, ``show`` and ``verify``: nothing is changed."""
 
 from dataclasses import asdict
-from importlib import import_module
-from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -14,6 +12,7 @@ from flask_refunds.desks import Row, Shown
 from flask_refunds.errors import UnknownRefund
 from flask_refunds.money import plain
 from flask_refunds.runtime import Runtime
+from flask_refunds.verify import verify
 
 
 @click.command("list")
@@ -123,21 +122,23 @@ def show(refund: str, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command("verify")
 @json_option
 @click.pass_context
 @with_appcontext
-def verify(context: click.Context, as_json: bool) -> None:
-    """Check that ledger, accounts, transfers and gateway agree; status 1 if they do not."""
-    runtime = services()
-    findings: list[Any] = list(import_module("flask_refunds.verify").verify(runtime))
+def check_books(context: click.Context, as_json: bool) -> None:
+    """Check that accounts, refunds, transfers and ledger agree; status 1 if they do not."""
+    findings = verify(services())
     if as_json:
         print_json(findings)
     else:
-        for finding in findings:
-            click.echo("  ".join(str(value) for value in asdict(finding).values()))
+        for each in findings:
+            rows = ", ".join(f"{name} {key}" for name, key in each.refs)
+            click.echo(
+                f"{each.code} ({rows}): {each.what}; expected {each.expected}, found {each.found}"
+            )
         click.echo(f"{len(findings)} findings." if findings else "Everything ties out.")
     context.exit(1 if findings else 0)
 
 
-COMMANDS = (list_refunds, show, verify)
+COMMANDS = (list_refunds, show, check_books)

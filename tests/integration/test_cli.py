@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 from example_app import create_app, db
 from flask_refunds import migrating
 from flask_refunds.cli import refunds
-from flask_refunds.models import Transfer
+from flask_refunds.models import Account, Transfer
 from flask_refunds.processing import process
 from flask_refunds.states import TransferState
 from tests.conftest import RunFlask
@@ -226,6 +226,23 @@ def test_retry_is_dry_without_yes_and_takes_failed_transfers_only(
     assert (done["state"], done["generation"]) == ("started", 2)
     quiet_shop.do(process, ticket.id)
     ticket.given_back_once()
+
+
+def test_verify_ends_with_1_and_the_figures_when_something_differs(
+    quiet_shop: Workshop, run: Run
+) -> None:
+    ticket = quiet_shop.refund_of(3000)
+    quiet_shop.do(process, ticket.id)
+    assert (run("verify").exit_code, data(run("verify", "--json"))) == (0, [])
+    wrong = update(Account).values(committed=2999)
+    quiet_shop.do(lambda runtime: runtime.sessions.transact(lambda s: s.execute(wrong) and None))
+
+    told, listed = run("verify"), run("verify", "--json")
+
+    assert (told.exit_code, listed.exit_code) == (1, 1)
+    assert "expected 3000, found 2999" in told.output
+    (finding,) = json.loads(listed.output)
+    assert (finding["expected"], finding["found"]) == (3000, 2999)
 
 
 def test_status_is_critical_when_nobody_does_the_work(quiet_shop: Workshop, run: Run) -> None:
