@@ -1,6 +1,5 @@
 """The shop's reports with refunds taken off: each subclasses the report whose place it takes."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
@@ -9,6 +8,7 @@ from sqlalchemy import Select
 
 from example_app.dashboard import Dashboard, Figure
 from example_app.database import db
+from example_app.models import CURRENCIES
 from example_app.reports import Column, ItemsReport, SummaryReport, utc_day
 from flask_refunds.models import Posting
 from flask_refunds.reports import NetReport, Netting
@@ -68,12 +68,15 @@ class NetDashboard(NetReport, Dashboard):
         return self.net(super().sales_select(start, end), start, end)
 
     def details(self, start: date, end: date) -> Mapping[str, Sequence[Figure]]:
-        figures: defaultdict[str, list[Figure]] = defaultdict(list)
-        for row in db.session.execute(self.sales_select(start, end)).mappings():
-            figures[row["currency"]] += [
-                Figure("Gross", row["sales_cents_gross"]),
-                Figure("Refunds", row["sales_cents_refunded"]),
+        rows = db.session.execute(self.sales_select(start, end)).mappings()
+        sold = {row["currency"]: row for row in rows}
+        figures: dict[str, list[Figure]] = {}
+        for currency in CURRENCIES:
+            row: Any = sold.get(currency, {})
+            figures[currency] = [
+                Figure("Gross", row.get("sales_cents_gross", 0)),
+                Figure("Refunds", row.get("sales_cents_refunded", 0)),
             ]
         for currency, cents in self.in_flight(start, end).items():
-            figures[currency].append(Figure("In flight, not counted", cents))
+            figures.setdefault(currency, []).append(Figure("In flight, not counted", cents))
         return figures

@@ -49,14 +49,14 @@ class Totals:
     """
 
     currency: str
-    postings: int
-    refunded: int
-    reversed: int
-    net: int
-    tax: int
-    card: int
-    void: int
-    other: int
+    postings: int = 0
+    refunded: int = 0
+    reversed: int = 0
+    net: int = 0
+    tax: int = 0
+    card: int = 0
+    void: int = 0
+    other: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ class Block:
     """The figures of one currency: what is in the ledger, and what stands outside it now."""
 
     currency: str
-    totals: Totals | None
+    totals: Totals
     standings: Mapping[TransferState, Standing]
 
     @property
@@ -137,7 +137,7 @@ class RefundsReport(RefundsPage):
             blocks=tuple(
                 Block(
                     currency=currency,
-                    totals=totals.get(currency),
+                    totals=totals.get(currency) or Totals(currency=currency),
                     standings=standings.get(currency, {}),
                 )
                 for currency in sorted({*totals, *standings})
