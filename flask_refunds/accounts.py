@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Insert, insert, update
+from sqlalchemy import Insert, insert, select, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from flask_refunds.errors import AboveBalance
-from flask_refunds.models import Account
+from flask_refunds.errors import AboveBalance, ConfigurationError
+from flask_refunds.models import Account, Attempt, Transfer
 
 
 def lock(session: Session, order_ref: str) -> Account:
@@ -20,6 +20,7 @@ def lock(session: Session, order_ref: str) -> Account:
     line could then both pass their checks.
     """
     session.execute(_insert_if_absent(session, order_ref))
+    _require_transaction(session)
     session.execute(
         update(Account)
         .where(Account.order_ref == order_ref)
@@ -27,6 +28,17 @@ def lock(session: Session, order_ref: str) -> Account:
         .execution_options(synchronize_session=False)
     )
     return session.get_one(Account, order_ref, populate_existing=True)
+
+
+def own_gateway_ids(session: Session, order_ref: str) -> frozenset[str]:
+    """Return the gateway's ids of all that our transfers of *order_ref* have made there."""
+    made = select(Transfer.gateway_refund_id).where(Transfer.order_ref == order_ref)
+    tried = (
+        select(Attempt.gateway_refund_id)
+        .join(Transfer, Transfer.id == Attempt.transfer_id)
+        .where(Transfer.order_ref == order_ref)
+    )
+    return frozenset(id_ for id_ in session.scalars(made.union(tried)) if id_ is not None)
 
 
 def reserve(account: Account, amount: int) -> None:
@@ -44,6 +56,16 @@ def reserve(account: Account, amount: int) -> None:
 def release(account: Account, amount: int) -> None:
     """Give *amount* minor units back to the balance."""
     account.committed -= amount
+
+
+def _require_transaction(session: Session) -> None:
+    """Refuse an engine that commits each statement by itself: half a refund could be kept."""
+    connection: Any = session.connection().connection.dbapi_connection
+    if getattr(connection, "in_transaction", True) is False:
+        raise ConfigurationError(
+            "The database engine is in AUTOCOMMIT mode. Remove isolation_level='AUTOCOMMIT' from "
+            "SQLALCHEMY_ENGINE_OPTIONS: a refund is written in one transaction or not at all."
+        )
 
 
 def _insert_if_absent(session: Session, order_ref: str) -> Insert:

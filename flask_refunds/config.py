@@ -87,6 +87,26 @@ class Config:
         return made
 
     def _check(self) -> None:
+        self._check_names()
+        for name in ("gateway_timeout", "sweep_interval", "settle_interval", "retry_interval"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or value <= 0:
+                raise _wrong(name, value, "a number of seconds above zero")
+        for name in ("sale_pause", "late_window"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | float) or value < 0):
+                raise _wrong(name, value, "a number of seconds, not below zero")
+        if self.lease <= 2 * self.gateway_timeout:
+            raise _wrong(
+                "lease",
+                self.lease,
+                "more than two gateway time-outs, since a worker first looks and then calls",
+            )
+        size: Any = self.page_size
+        if not isinstance(size, int) or not 1 <= size <= 200:
+            raise _wrong("page_size", size, "a whole number from 1 to 200")
+
+    def _check_names(self) -> None:
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -97,19 +117,6 @@ class Config:
             raise _wrong("locale", self.locale, "a CLDR locale, as 'en_GB'") from None
         if self.complete_on not in {"accepted", "settled"}:
             raise _wrong("complete_on", self.complete_on, "'accepted' or 'settled'")
-        for name in ("gateway_timeout", "sweep_interval", "settle_interval", "retry_interval"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or value <= 0:
-                raise _wrong(name, value, "a number of seconds above zero")
-        if self.lease <= 2 * self.gateway_timeout:
-            raise _wrong(
-                "lease",
-                self.lease,
-                "more than two gateway time-outs, since a worker first looks and then calls",
-            )
-        size: Any = self.page_size
-        if not isinstance(size, int) or not 1 <= size <= 200:
-            raise _wrong("page_size", size, "a whole number from 1 to 200")
         for name in ("reasons", "other_means"):
             value = getattr(self, name)
             if not isinstance(value, Mapping) or not value:

@@ -6,14 +6,17 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import errors, ledger, lifecycle
 from flask_refunds.accounts import lock
-from flask_refunds.issuing import standing_of, take_over
+from flask_refunds.entitlement import Entitlement
+from flask_refunds.issuing import standing_of
 from flask_refunds.models import Account, Allocation, Transfer
-from flask_refunds.outcomes import new_generation
 from flask_refunds.policy import Actor
+from flask_refunds.recording import new_generation
 from flask_refunds.runtime import Runtime
 from flask_refunds.sharing import Components
 from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
+
+Carried = tuple[Allocation, Components]
 
 
 def retry(
@@ -36,7 +39,8 @@ def retry(
         _require(transfer, Method.CARD, TransferState.FAILED)
         if generation is not None and transfer.generation != generation:
             raise errors.WrongState(state=transfer.state)
-        _reserve_again(session, runtime, transfer)
+        for row, components in _reserve_again(session, runtime, transfer):
+            _take(row, components)
         new_generation(transfer)
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
         transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
@@ -77,7 +81,9 @@ def pay_otherwise(
 
     def work(session: Session, transfer: Transfer) -> None:
         _require(transfer, Method.CARD, TransferState.FAILED)
-        _reserve_again(session, runtime, transfer)
+        carried = _reserve_again(session, runtime, transfer)
+        for row, components in carried:
+            _take(row, components)
         now = runtime.now()
         instead = Transfer(
             order_ref=transfer.order_ref,
@@ -92,8 +98,7 @@ def pay_otherwise(
             other_reference=reference[:255],
         )
         instead.allocations = [
-            Allocation(line_id=carried.line_id, **vars(ledger.components_of(carried)))
-            for carried in transfer.allocations
+            Allocation(line_id=row.line_id, **vars(components)) for row, components in carried
         ]
         transfer.refund.transfers.append(instead)
         lifecycle.change(
@@ -159,25 +164,43 @@ def _require(transfer: Transfer, method: Method, state: TransferState) -> None:
         raise errors.WrongState(state="replaced" if replaced else transfer.state)
 
 
-def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> None:
-    """Check that what *transfer* carries is still left, and take over what the host says now."""
-    bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
+def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> list[Carried]:
+    """Check that what *transfer* carries is still left; return it, divided anew.
+
+    Other refunds may have come between, so that its tax and discount are worked out again: the
+    last part must close. What was paid is never lowered here, and an order that the host has
+    deleted is still owed its money: then the balance alone guards.
+    """
     account = session.get_one(Account, transfer.order_ref)
+    try:
+        bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
+    except errors.UnknownOrder:
+        return [(row, ledger.components_of(row)) for row in transfer.allocations]
     standing = standing_of(session, runtime, bundle, account)
-    take_over(account, standing)
-    left: dict[tuple[str, str], Components] = {
-        (item.kind, item.ref): item.left for item in standing.items
-    }
-    for carried in transfer.allocations:
-        line = carried.line
-        if line.kind == "adjustment" or (line.kind, line.line_ref) not in left:
-            continue  # not capped by a line, or gone from the host's order: the balance guards it
-        has = left[line.kind, line.line_ref]
-        if carried.paid > has.paid:
-            raise errors.AboveLine(
-                line=line.line_ref, asked=carried.paid, left=has.paid, currency=transfer.currency
-            )
-        if carried.quantity > has.quantity:
-            raise errors.AboveQuantity(
-                line=line.line_ref, asked=carried.quantity, left=has.quantity
-            )
+    account.captured, account.prior = standing.captured, standing.prior
+    account.paid = max(account.paid, standing.captured, standing.prior + account.committed)
+    items: dict[tuple[str, str], Entitlement] = {(i.kind, i.ref): i for i in standing.items}
+    return [
+        (row, _divide(row, items.get((row.line.kind, row.line.line_ref)), transfer.currency))
+        for row in transfer.allocations
+    ]
+
+
+def _divide(row: Allocation, item: Entitlement | None, currency: str) -> Components:
+    if item is None:  # an adjustment, or a line that is gone from the host's order
+        return ledger.components_of(row)
+    left = item.left
+    if row.paid > left.paid:
+        raise errors.AboveLine(line=item.ref, asked=row.paid, left=left.paid, currency=currency)
+    if row.quantity > left.quantity:
+        raise errors.AboveQuantity(line=item.ref, asked=row.quantity, left=left.quantity)
+    return item.part(paid=row.paid, quantity=row.quantity)
+
+
+def _take(row: Allocation, components: Components) -> None:
+    """Have *row* carry *components*, and its line and refund with it."""
+    change = components - ledger.components_of(row)
+    for target in (row, row.line):
+        for name, difference in vars(change).items():
+            setattr(target, name, getattr(target, name) + difference)
+    row.line.refund.tax += change.tax

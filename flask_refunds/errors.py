@@ -58,6 +58,14 @@ class OrderOfAnotherCustomer(Refusal):
     """The order belongs to another customer."""
 
 
+class CurrencyChanged(Refusal):
+    """The shop changed the order's currency after a refund in the old one."""
+
+    def __init__(self, *, before: str, now: str) -> None:
+        super().__init__(f"refunded in {before}, now in {now}")
+        self.before, self.now = before, now
+
+
 class NothingPaid(Refusal):
     """Nothing was paid on this order, so nothing can be given back."""
 

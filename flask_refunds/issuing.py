@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flask_refunds import errors, lifecycle, signals
-from flask_refunds.accounts import lock
+from flask_refunds.accounts import lock, own_gateway_ids
 from flask_refunds.models import REF_LENGTH, Account, Allocation, Line, Refund, Transfer
 from flask_refunds.planning import (
     Plan,
@@ -114,7 +114,7 @@ def standing_of(
     """Return how the order of *bundle* stands, with its *account* if it has one."""
     order_ref = bundle.order.ref
     return stand(
-        bundle,
+        bundle.without_prior(own_gateway_ids(session, order_ref) if account is not None else ()),
         line_tax=runtime.storefront.line_tax,
         committed=account.committed if account is not None else 0,
         given=_given(session, order_ref) if account is not None else {},
@@ -143,6 +143,8 @@ def _issue(
         return _replay(earlier, request, actor)
 
     bundle = read_bundle(session, runtime.storefront, request.order_ref)
+    if account.committed and account.currency != bundle.order.currency:
+        raise errors.CurrencyChanged(before=account.currency, now=bundle.order.currency)
     if request.customer_ref is not None and request.customer_ref != bundle.order.customer_ref:
         raise errors.OrderOfAnotherCustomer(bundle.order.number)
     standing = standing_of(session, runtime, bundle, account)
@@ -208,18 +210,18 @@ def _document(
     order = standing.order
     return Refund(
         order_ref=order.ref,
-        order_number=order.number,
+        order_number=order.number[:REF_LENGTH],
         order_placed_at=order.placed_at,
         customer_ref=order.customer_ref,
-        customer_name=order.customer_name,
-        customer_email=order.customer_email,
+        customer_name=order.customer_name[:255],
+        customer_email=order.customer_email[:255],
         currency=order.currency,
         amount=planned.amount,
         tax=planned.tax,
         reason=request.reason,
         note=request.note,
         actor_id=actor.id,
-        actor_label=actor.label,
+        actor_label=actor.label[:255],
         token=token,
         fingerprint=_fingerprint(request),
         state=RefundState.STARTED,
@@ -233,7 +235,7 @@ def _lines(refund: Refund, planned: Plan) -> list[Line]:
             position=position,
             kind=line.item.kind,
             line_ref=line.item.ref,
-            sku=line.item.sku[:190],
+            sku=line.item.sku[:REF_LENGTH],
             description=line.item.description[:500],
             dimensions=dict(line.item.dimensions),
             **vars(line.components),
@@ -260,7 +262,7 @@ def _transfer(
         transfer.gateway = target.card.gateway
         transfer.payment_ref = target.card.ref
         transfer.charge_id = target.card.charge_id
-        transfer.card_label = target.card.label[:190]
+        transfer.card_label = target.card.label[:REF_LENGTH]
         transfer.request_key = secrets.token_hex(16)
         transfer.reference = new_reference()
         transfer.next_attempt_at = now

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import ledger, signals
@@ -12,7 +13,7 @@ from flask_refunds.accounts import release, reserve
 from flask_refunds.models import Account, Event, Refund, Transfer
 from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
-from flask_refunds.sessions import after_commit
+from flask_refunds.sessions import after_commit, lend, may_run_again
 from flask_refunds.states import (
     RESERVING,
     Detail,
@@ -24,6 +25,8 @@ from flask_refunds.states import (
 )
 
 log = logging.getLogger("flask_refunds")
+
+HOOK_RAN = "hook_ran"
 
 
 def change(
@@ -135,24 +138,24 @@ def _derive(session: Session, runtime: Runtime, refund: Refund, now: datetime) -
 
 
 def _run_hook(session: Session, runtime: Runtime, refund: Refund, now: datetime) -> None:
-    """Run the host's hook in a savepoint: its failure must not undo the record of moved money."""
-    if runtime.after_refund is None:
+    """Run the host's hook, once in the life of a refund.
+
+    In a session of its own on our transaction: what it does must not undo the record of money
+    that has moved.
+    """
+    ran = select(Event.id).where(Event.refund_id == refund.id, Event.action == HOOK_RAN)
+    if runtime.after_refund is None or session.scalar(ran) is not None:
         return
-    session.flush()
+    why, action = "", HOOK_RAN
     try:
-        with session.begin_nested():
-            runtime.after_refund(session, refund)
+        with lend(session) as hosts:
+            runtime.after_refund(hosts, hosts.get_one(Refund, refund.id))
     except Exception as error:  # the host's code may raise anything
+        if may_run_again(error):
+            raise
         log.exception("refunds: after_refund failed for refund %s", refund.id)
-        record(
-            session,
-            refund,
-            None,
-            now=now,
-            actor=SYSTEM,
-            action="hook_failed",
-            why=f"after_refund raised {type(error).__name__}",
-        )
+        why, action = f"after_refund raised {type(error).__name__}", "hook_failed"
+    record(session, refund, None, now=now, actor=SYSTEM, action=action, why=why)
 
 
 def _tell(

@@ -65,7 +65,8 @@ def _exact(length: int) -> String:
 
 
 Ref = _exact(REF_LENGTH)
-Name = _exact(64)
+NAME_LENGTH = 64
+Name = _exact(NAME_LENGTH)
 Id = BigInteger().with_variant(Integer, "sqlite")
 Minor = BigInteger
 

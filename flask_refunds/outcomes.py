@@ -1,18 +1,10 @@
-"""What is known after an attempt, and recording it: only with the claim's token, once."""
+"""What is known after an attempt of a transfer, as values."""
 
-import logging
-import random
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
-from sqlalchemy.orm import Session
-
-from flask_refunds import lifecycle
-from flask_refunds.accounts import lock
-from flask_refunds.errors import AboveBalance
+from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
     ChargeReceipt,
     Declined,
@@ -22,14 +14,8 @@ from flask_refunds.gateways.base import (
     RefundReceipt,
     VoidReceipt,
 )
-from flask_refunds.models import Attempt, Transfer
-from flask_refunds.policy import SYSTEM
-from flask_refunds.runtime import Runtime
-from flask_refunds.states import IN_FLIGHT, Detail, TransferState
+from flask_refunds.states import Detail
 
-log = logging.getLogger("flask_refunds")
-
-LONGEST_WAIT = 3600.0
 VOID = "void"
 REFUND = "refund"
 UNKNOWN = "unknown"
@@ -43,12 +29,22 @@ An accepted one is among them when its answer came after the lease and was only 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One worker's hold on a transfer, with all that it needs to call the gateway.
+class Earlier:
+    """Calls of a transfer without a certain end, to be looked for before a new one is made.
 
-    ``resumes``: an earlier call with this key may have landed; ``called_at`` is when the last
-    such call began, ``operation`` what it was.
+    ``void``: one of them was a void. ``called_at`` is when the last of them began (UTC).
+    ``key_spent``: the current key is of no more use, should nothing be found.
     """
+
+    references: tuple[str, ...]
+    void: bool
+    called_at: datetime
+    key_spent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One worker's hold on a transfer, with all that it needs to call the gateway."""
 
     transfer_id: int
     attempt_id: int
@@ -60,10 +56,7 @@ class Claim:
     currency: str
     key: str
     reference: str
-    operation: str | None
-    resumes: bool
-    called_at: datetime | None
-    key_spent: bool = False
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +149,11 @@ class Wait:
     def for_gateway(cls, error: GatewayError) -> Self:
         return cls(detail=Detail.GATEWAY_UNAVAILABLE, code=error.code, message=error.message)
 
+    @classmethod
+    def for_configuration(cls, error: ConfigurationError) -> Self:
+        """A worker without the gateway's settings must not fail what another one could do."""
+        return cls(detail=Detail.GATEWAY_UNAVAILABLE, code="configuration", message=str(error))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -172,215 +170,3 @@ class Look:
 
 
 Outcome = Accepted | Refused | Wait | Look
-
-
-def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
-    """Record *outcome* on the attempt of *claim* and, if the claim still holds, on its transfer.
-
-    An answer that comes after the lease was taken over is kept on its attempt and starts a
-    reconciliation; it changes no state by itself.
-    """
-    lock(session, claim.order_ref)
-    transfer = session.get_one(Transfer, claim.transfer_id, populate_existing=True)
-    attempt = session.get_one(Attempt, claim.attempt_id, populate_existing=True)
-    now = runtime.now()
-    _finish(attempt, outcome, now)
-    if transfer.claim_token != claim.token:
-        _keep_late_answer(session, runtime, transfer, outcome, now)
-    elif isinstance(outcome, Accepted):
-        accept(session, runtime, transfer, outcome, now)
-    elif isinstance(outcome, Refused):
-        transfer.failure_code, transfer.failure_message = outcome.code, outcome.message
-        lifecycle.change(
-            session,
-            runtime,
-            transfer,
-            TransferState.FAILED,
-            now=now,
-            actor=SYSTEM,
-            action=outcome.outcome,
-            why=outcome.message,
-            data={"code": outcome.code},
-        )
-    elif isinstance(outcome, Wait):
-        _wait(session, runtime, transfer, outcome, now)
-    else:
-        _hold(session, runtime, transfer, outcome, now)
-
-
-def accept(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Accepted, now: datetime
-) -> None:
-    """Record that the gateway has *transfer*: Completed now, or when it settles (the setting)."""
-    transfer.operation = outcome.operation
-    transfer.gateway_refund_id = outcome.gateway_refund_id
-    transfer.gateway_status = outcome.raw_status
-    transfer.gateway_at = outcome.at
-    transfer.failure_code = transfer.failure_message = None
-    transfer.settled_at = now if outcome.settled else None
-    if not outcome.settled:
-        transfer.poll_at = now + timedelta(seconds=runtime.config.settle_interval)
-    if outcome.settled or runtime.config.complete_on == "accepted":
-        lifecycle.change(
-            session,
-            runtime,
-            transfer,
-            TransferState.COMPLETED,
-            now=now,
-            actor=SYSTEM,
-            action="voided" if outcome.operation == VOID else "refunded",
-            detail=Detail.SETTLED if outcome.settled else Detail.ACCEPTED,
-            why=outcome.message or "",
-            data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
-        )
-        return
-    transfer.claim_token = transfer.lease_until = transfer.next_attempt_at = None
-    transfer.detail = Detail.ACCEPTED
-    lifecycle.record(
-        session,
-        transfer.refund,
-        transfer,
-        now=now,
-        actor=SYSTEM,
-        action="accepted",
-        data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
-    )
-
-
-def refuse_uncalled(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
-    """Fail a transfer that waited until the shop had given the money back another way."""
-    transfer.failure_code = "balance_changed"
-    transfer.failure_message = "The shop refunded this order another way while it was waiting."
-    lifecycle.change(
-        session,
-        runtime,
-        transfer,
-        TransferState.FAILED,
-        now=now,
-        actor=SYSTEM,
-        action="rejected",
-        why=transfer.failure_message,
-    )
-
-
-def new_generation(transfer: Transfer) -> None:
-    """Give *transfer* a new key and reference. Only after a definite refusal."""
-    assert transfer.reference
-    transfer.generation += 1
-    transfer.request_key = secrets.token_hex(16)
-    transfer.reference = f"{transfer.reference.rpartition('-')[0]}-{transfer.generation}"
-    transfer.operation = None
-
-
-def backoff(first: float, tries: int) -> timedelta:
-    """Return how long to wait after *tries* tries: doubling from *first* seconds, with jitter."""
-    longest = min(first * 2.0 ** min(tries - 1, 16), LONGEST_WAIT)
-    return timedelta(seconds=longest * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
-
-
-def _finish(attempt: Attempt, outcome: Outcome, now: datetime) -> None:
-    if attempt.outcome is not None:
-        return
-    attempt.finished_at = now
-    attempt.code = outcome.code
-    attempt.message = outcome.message
-    if isinstance(outcome, Accepted):
-        attempt.outcome = ACCEPTED
-        attempt.gateway_refund_id = outcome.gateway_refund_id
-        attempt.gateway_status = outcome.raw_status
-    elif isinstance(outcome, Refused):
-        attempt.outcome = outcome.outcome
-    elif isinstance(outcome, Wait):
-        attempt.outcome = "not_yet" if outcome.new_key else str(outcome.detail)
-    else:
-        attempt.outcome = outcome.outcome
-
-
-def _wait(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Wait, now: datetime
-) -> None:
-    if outcome.new_key:
-        new_generation(transfer)
-    settling = outcome.detail is Detail.WAITING_FOR_SETTLEMENT
-    first = runtime.config.settle_interval if settling else runtime.config.retry_interval
-    transfer.next_attempt_at = now + backoff(first, transfer.attempts)
-    lifecycle.change(
-        session,
-        runtime,
-        transfer,
-        TransferState.STARTED,
-        now=now,
-        actor=SYSTEM,
-        action=outcome.detail or "new_key",
-        detail=outcome.detail,
-        why=outcome.message,
-        data={"code": outcome.code},
-    )
-
-
-def _hold(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Look, now: datetime
-) -> None:
-    transfer.claim_token = transfer.lease_until = None
-    transfer.detail = Detail.OUTCOME_UNKNOWN
-    transfer.next_attempt_at = now + backoff(runtime.config.retry_interval, transfer.attempts)
-    lifecycle.record(
-        session,
-        transfer.refund,
-        transfer,
-        now=now,
-        actor=SYSTEM,
-        action="outcome_unknown",
-        why=outcome.message,
-        data={"code": outcome.code},
-    )
-
-
-def _keep_late_answer(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Outcome, now: datetime
-) -> None:
-    lifecycle.record(
-        session,
-        transfer.refund,
-        transfer,
-        now=now,
-        actor=SYSTEM,
-        action="late_answer",
-        why="An answer came after its worker's lease; it is kept on the attempt.",
-        data={"outcome": type(outcome).__name__.lower()},
-    )
-    if isinstance(outcome, Accepted) and transfer.state == TransferState.FAILED:
-        _reopen(session, runtime, transfer, now)
-    if transfer.state in IN_FLIGHT and transfer.claim_token is None:
-        transfer.next_attempt_at = now
-    made = outcome.gateway_refund_id if isinstance(outcome, Accepted) else None
-    if made and transfer.state not in IN_FLIGHT and transfer.gateway_refund_id != made:
-        log.error(
-            "refunds: transfer=%s is %s, and the gateway also made %s",
-            transfer.id,
-            transfer.state,
-            made,
-        )
-
-
-def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
-    """Have a failed transfer looked at again, of which the gateway said too late that it is done.
-
-    Its failure stands when it was replaced or its money was given back another way: then people
-    have to settle it, and the log says so.
-    """
-    if transfer not in lifecycle.current_transfers(transfer.refund):
-        return
-    with suppress(AboveBalance):
-        lifecycle.change(
-            session,
-            runtime,
-            transfer,
-            TransferState.STARTED,
-            now=now,
-            actor=SYSTEM,
-            action="reopened",
-            detail=Detail.OUTCOME_UNKNOWN,
-            why="The gateway said after all that the money went back.",
-        )
-        transfer.failure_code = transfer.failure_message = transfer.failed_at = None

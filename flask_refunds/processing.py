@@ -10,17 +10,15 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from flask_refunds.accounts import lock
+from flask_refunds.accounts import lock, own_gateway_ids
 from flask_refunds.deciding import Step, decide
 from flask_refunds.errors import ConfigurationError, UnknownOrder
 from flask_refunds.gateways.base import (
     AlreadyRefunded,
-    Ambiguous,
     Declined,
-    Found,
     GatewayError,
     NotYet,
     RefundGateway,
@@ -29,11 +27,10 @@ from flask_refunds.gateways.base import (
     Unknown,
 )
 from flask_refunds.lifecycle import change
+from flask_refunds.looking import call_may_begin, earlier_calls, look_after, look_first
 from flask_refunds.models import Account, Attempt, Transfer
 from flask_refunds.outcomes import (
-    KEY_SPENT,
     REFUND,
-    UNRESOLVED,
     VOID,
     Accepted,
     Claim,
@@ -41,10 +38,9 @@ from flask_refunds.outcomes import (
     Outcome,
     Refused,
     Wait,
-    record,
-    refuse_uncalled,
 )
 from flask_refunds.policy import SYSTEM
+from flask_refunds.recording import record, refuse_uncalled
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import Detail, Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
@@ -86,19 +82,12 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
     now = runtime.now()
     if not _is_due(transfer, now) or _sale_is_busy(session, runtime, transfer, now):
         return None
-    unresolved = session.scalars(
-        select(Attempt)
-        .where(
-            Attempt.transfer_id == transfer.id,
-            Attempt.generation == transfer.generation,
-            Attempt.called_at.is_not(None),
-        )
-        .order_by(Attempt.id.desc())
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
     ).all()
-    resumes = bool(unresolved) and any(a.outcome in UNRESOLVED for a in unresolved)
-    called = [a.called_at for a in unresolved if a.called_at is not None]
+    earlier = earlier_calls(attempts, transfer.generation)
     waited = transfer.state == TransferState.STARTED and transfer.detail != Detail.NONE
-    if waited and not resumes and not _still_covered(session, runtime, account):
+    if waited and earlier is None and not _still_covered(session, runtime, account):
         refuse_uncalled(session, runtime, transfer, now)
         return None
     token = secrets.token_hex(16)
@@ -125,7 +114,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
             now=now,
             actor=SYSTEM,
             action="claimed",
-            detail=Detail.OUTCOME_UNKNOWN if resumes else Detail.NONE,
+            detail=Detail.OUTCOME_UNKNOWN if earlier else Detail.NONE,
         )
     transfer.claim_token, transfer.lease_until = token, lease_until
     transfer.next_attempt_at = None
@@ -145,10 +134,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         currency=transfer.currency,
         key=transfer.request_key,
         reference=transfer.reference,
-        operation=transfer.operation if resumes else None,
-        resumes=resumes,
-        called_at=max(called) if called and resumes else None,
-        key_spent=resumes and unresolved[0].outcome == KEY_SPENT,
+        earlier=earlier,
     )
 
 
@@ -173,22 +159,22 @@ def _sale_is_busy(session: Session, runtime: Runtime, transfer: Transfer, now: d
     if transfer.state != TransferState.STARTED:
         return False
     pause = timedelta(seconds=runtime.config.sale_pause)
-    busy = session.scalar(
-        select(Transfer.id)
-        .where(
-            Transfer.gateway == transfer.gateway,
-            Transfer.charge_id == transfer.charge_id,
-            Transfer.id != transfer.id,
-            or_(
-                and_(
-                    Transfer.state == TransferState.PROCESSING,
-                    Transfer.gateway_refund_id.is_(None),
-                ),
-                Transfer.completed_at > now - pause,
-            ),
-        )
-        .limit(1)
+    of_sale = and_(
+        Transfer.gateway == transfer.gateway,
+        Transfer.charge_id == transfer.charge_id,
+        Transfer.id != transfer.id,
     )
+    open_now = select(Transfer.id).where(
+        of_sale,
+        Transfer.state == TransferState.PROCESSING,
+        Transfer.gateway_refund_id.is_(None),
+    )
+    just_called = (
+        select(Transfer.id)
+        .join(Attempt, Attempt.transfer_id == Transfer.id)
+        .where(of_sale, Attempt.called_at > now - pause)
+    )
+    busy = session.scalar(open_now.union_all(just_called).limit(1))
     if busy is None:
         return False
     transfer.detail = Detail.WAITING_FOR_SALE
@@ -202,9 +188,10 @@ def _still_covered(session: Session, runtime: Runtime, account: Account) -> bool
     An order that the host deleted says nothing against it: the money is still owed.
     """
     try:
-        prior = read_bundle(session, runtime.storefront, account.order_ref).prior_total
+        bundle = read_bundle(session, runtime.storefront, account.order_ref)
     except UnknownOrder:
         return True
+    prior = bundle.without_prior(own_gateway_ids(session, account.order_ref)).prior_total
     return prior <= account.prior or prior + account.committed <= account.paid
 
 
@@ -213,18 +200,20 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
     try:
         gateway = runtime.gateways.get(claim.gateway)
     except ConfigurationError as error:
-        if claim.resumes:  # what became of the earlier call is as unknown as before
+        if claim.earlier:  # what became of the earlier call is as unknown as before
             return Look(code="configuration", message=str(error))
-        return Refused(code="configuration", message=str(error))
-    if claim.resumes and (known := _look_first(runtime, gateway, claim)) is not None:
-        return known
+        return Wait.for_configuration(error)
+    if claim.earlier:
+        known = look_first(runtime, gateway, claim, claim.earlier)
+        if known is not None:
+            return known
     try:
         return _first(runtime, gateway, claim)
-    except AlreadyRefunded as error:
-        return _look(gateway, claim, error)
     except NotYet as error:
         return Wait.for_settlement(error)
     except (Declined, Rejected) as error:
+        if claim.earlier or isinstance(error, AlreadyRefunded):
+            return look_after(gateway, claim, error)
         return Refused.of(error)
     except Unavailable as error:
         return Wait.for_gateway(error)
@@ -238,7 +227,7 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
 def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
     """Look at the sale, decide between void, refund and waiting, and do it."""
     charge = gateway.inspect(claim.charge_id)
-    if charge.voided and claim.operation == VOID:  # by a call of ours that was held up for long
+    if charge.voided and claim.earlier and claim.earlier.void:  # by ours, held up for long
         return Accepted.by_charge(charge)
     decision = decide(charge, claim.amount, claim.currency)
     if decision.step is Step.VOID:
@@ -289,75 +278,22 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
             return None
         if transfer.lease_until is None or transfer.lease_until <= ends:
             return None
+        if _something_new(session, transfer, claim):
+            return None
         transfer.operation = operation
         attempt = session.get_one(Attempt, claim.attempt_id)
         attempt.operation, attempt.called_at = operation, now
         return now
 
     announced = runtime.sessions.transact(work)
-    return announced is not None and runtime.now() <= announced + _grace(runtime)
+    return announced is not None and runtime.now() <= announced + call_may_begin(runtime)
 
 
-def _grace(runtime: Runtime) -> timedelta:
-    """Return how long after its announcement a call may begin."""
-    return timedelta(seconds=runtime.config.gateway_timeout / 4)
-
-
-def _look_first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
-    """Resume; when the looking itself fails, what we look for is as unknown as before."""
-    try:
-        return _resume(runtime, gateway, claim)
-    except GatewayError as error:
-        return Look(code="look_failed", message=str(error))
-    except Exception as error:
-        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
-        return Look(code="look_failed", message=type(error).__name__)
-
-
-def _resume(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome | None:
-    """Find out what became of an attempt whose outcome is unknown, before anything new is done.
-
-    ``None``: it certainly never landed, and the same key and reference may be sent again.
-    """
-    # Before looking: what lands while we look would be missed by a look that came too early.
-    over = _window_is_over(runtime, gateway, claim)
-    if claim.operation == VOID:
-        charge = gateway.inspect(claim.charge_id)
-        if charge.voided:
-            return Accepted.by_charge(charge)
-    found = _find(gateway, claim)
-    if found is None and not over:
-        return Look(code="window", message="A late answer may still land.")
-    if found is None and claim.key_spent:
-        return Wait.with_new_key()
-    return found
-
-
-def _find(gateway: RefundGateway, claim: Claim) -> Outcome | None:
-    found = gateway.find(
-        claim.charge_id, reference=claim.reference, amount=claim.amount, currency=claim.currency
-    )
-    if isinstance(found, Found):
-        return Accepted.by_refund(found.receipt)
-    if isinstance(found, Ambiguous):
-        return Look(code="ambiguous", message=f"Several refunds fit: {', '.join(found.ids)}.")
-    return None
-
-
-def _look(gateway: RefundGateway, claim: Claim, error: AlreadyRefunded) -> Outcome:
-    """Nothing is left to refund, says the gateway: perhaps because of us. Look first."""
-    try:
-        return _find(gateway, claim) or Refused.of(error)
-    except GatewayError as failure:
-        return Look.after(failure)
-
-
-def _window_is_over(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> bool:
-    """Return whether a request of the last attempt can no longer land at the gateway."""
-    if claim.called_at is None:
-        return True
-    window = runtime.config.late_window
-    if window is None:
-        window = gateway.capabilities.late_window
-    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
-    return runtime.now() >= claim.called_at + _grace(runtime) + wait
+def _something_new(session: Session, transfer: Transfer, claim: Claim) -> bool:
+    """Return whether a late answer told of a call that this claim has not looked for."""
+    others = session.scalars(
+        select(Attempt).where(Attempt.transfer_id == transfer.id, Attempt.id != claim.attempt_id)
+    ).all()
+    now_known = earlier_calls(others, transfer.generation)
+    looked_for = claim.earlier.references if claim.earlier else ()
+    return now_known is not None and not set(now_known.references) <= set(looked_for)

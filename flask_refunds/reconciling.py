@@ -13,9 +13,9 @@ from flask_refunds.accounts import lock
 from flask_refunds.errors import Busy, ConfigurationError, RefundsError
 from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt
 from flask_refunds.models import Transfer
-from flask_refunds.outcomes import backoff
 from flask_refunds.policy import SYSTEM
 from flask_refunds.processing import process
+from flask_refunds.recording import backoff
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 

@@ -11,10 +11,10 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -33,6 +33,7 @@ _RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 _RETRY_MYSQL = frozenset({1020, 1205, 1213})
 _MISSING_MYSQL = frozenset({1054, 1146})
 _AFTER_COMMIT = "refunds_after_commit"
+_MAKE = "refunds_make_session"
 
 
 class Sessions:
@@ -63,7 +64,9 @@ class Sessions:
         engine, factory = self.engine, self._factory()
         options = {**factory.kw, "expire_on_commit": False, "autoflush": True}
         kind: Any = factory.class_
-        session: Session = _pinned(kind)(engine, **options)
+        make: Callable[..., Session] = partial(_pinned(kind), **options)
+        session = make(engine)
+        session.info[_MAKE] = make
         try:
             if engine.dialect.name in {"postgresql", "mysql", "mariadb"}:
                 session.connection(execution_options={"isolation_level": "READ COMMITTED"})
@@ -119,26 +122,49 @@ def after_commit(session: Session, action: Callable[[], Any]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
+@contextmanager
+def lend(session: Session) -> Iterator[Session]:
+    """Yield a session for the host's code, inside the transaction of *session*.
+
+    Its commits and roll-backs end a savepoint, never our transaction; what it left is kept when
+    it ends well. Raises what the host's code raises, and lets the whole service run again when
+    the database has ended our transaction with it (a deadlock on MariaDB).
+    """
+    session.flush()
+    connection = session.connection()
+    inner: Session = session.info[_MAKE](connection, join_transaction_mode="create_savepoint")
+    try:
+        yield inner
+        inner.commit()
+    finally:
+        inner.close()
+
+
+def may_run_again(error: BaseException) -> bool:
+    """Return whether the database asks for the whole transaction to be run again."""
+    return isinstance(error, DBAPIError) and _may_run_again(error)
+
+
 class _PinnedSession(Session):
     """A session on one engine, whatever binds the host's session class would choose."""
 
-    def __init__(self, engine: Engine, **options: Any) -> None:
+    def __init__(self, on: Engine | Connection, **options: Any) -> None:
         super().__init__(**options)
-        self._refunds_engine = engine
+        self._refunds_on = on
 
-    def get_bind(self, *_args: Any, **_options: Any) -> Engine:
-        return self._refunds_engine
+    def get_bind(self, *_args: Any, **_options: Any) -> Engine | Connection:
+        return self._refunds_on
 
 
 @cache
-def _pinned(kind: type[Session]) -> type[Any]:
+def _pinned(kind: type[Session]) -> Any:
     """Return the class of our sessions over the host's *kind*, made once: each would stay."""
     return type("RefundsSession", (_PinnedSession, kind), {})
 
 
 def _may_run_again(error: DBAPIError) -> bool:
     original: Any = error.orig
-    if getattr(original, "sqlstate", None) in _RETRY_SQLSTATES:
+    if _sqlstate(original) in _RETRY_SQLSTATES:
         return True
     if getattr(original, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return True
@@ -151,11 +177,16 @@ def _table_is_missing(error: DBAPIError) -> bool:
     if "refunds_" not in text and "refunds_" not in str(error.statement or ""):
         return False
     return (
-        getattr(original, "sqlstate", None) in {"42P01", "42703"}
+        _sqlstate(original) in {"42P01", "42703"}
         or _number(original) in _MISSING_MYSQL
         or "no such table: refunds_" in text
         or "no such column" in text
     )
+
+
+def _sqlstate(original: Any) -> str | None:
+    """Return PostgreSQL's code: psycopg 3 calls it ``sqlstate``, psycopg2 ``pgcode``."""
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
 
 
 def _number(original: Any) -> int | None:

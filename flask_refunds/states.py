@@ -64,7 +64,7 @@ class Detail(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     ACCEPTED = "accepted"
     SETTLED = "settled"
-    REPLACED = "replaced"
+    CONFLICT = "conflict"
 
 
 TRANSITIONS: dict[Method, dict[TransferState | None, frozenset[TransferState]]] = {
@@ -105,9 +105,9 @@ def derive_refund_state(states: Collection[TransferState]) -> RefundState:
     held = set(states)
     if held == {TransferState.REVERSED}:
         return RefundState.REVERSED
-    held.discard(TransferState.REVERSED)
     if held == {TransferState.COMPLETED}:
         return RefundState.COMPLETED
+    held.discard(TransferState.REVERSED)
     if held == {TransferState.FAILED}:
         return RefundState.FAILED
     if TransferState.FAILED in held:

@@ -57,7 +57,7 @@ _DETAILS: dict[str, str] = {
     Detail.OUTCOME_UNKNOWN: "Outcome unknown: checking with the gateway.",
     Detail.ACCEPTED: "Accepted by the gateway; not settled yet.",
     Detail.SETTLED: "Settled at the gateway.",
-    Detail.REPLACED: "Replaced by another transfer.",
+    Detail.CONFLICT: "The gateway may have paid this beside the books: compare with its panel.",
 }
 
 _FAILURES: dict[str, str] = {

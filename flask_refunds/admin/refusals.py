@@ -105,6 +105,10 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.UnknownOrder: (404, "The shop has no such order."),
     errors.UnknownRefund: (404, "There is no such refund."),
     errors.OrderOfAnotherCustomer: (422, "This order belongs to another customer."),
+    errors.CurrencyChanged: (
+        422,
+        "The shop changed this order's currency after a refund. Refund the rest by hand.",
+    ),
     errors.NothingPaid: (422, "Nothing was paid on this order, so nothing can be given back."),
     errors.NothingSelected: (422, "Nothing is selected to refund."),
     errors.UnknownLine: (422, "A selected line is not on this order any more. Reload the page."),

@@ -7,7 +7,6 @@ moved, and :exc:`Unavailable` when we only read.
 """
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -118,13 +117,7 @@ class BraintreeGateway:
         def act(sdk: Any, keyed: dict[str, str]) -> Any:
             return sdk.transaction.refund(charge_id, fields | keyed)
 
-        def look() -> RefundReceipt | None:
-            seen = self.find(charge_id, reference=reference, amount=amount, currency=currency)
-            if isinstance(seen, Ambiguous):
-                raise Unknown(f"several refunds are called {reference}")
-            return seen.receipt if isinstance(seen, Found) else None
-
-        return self._move(key, act, lambda result: answers.conclude_refund(result, asked), look)
+        return self._move(key, act, lambda result: answers.conclude_refund(result, asked))
 
     def void(self, charge_id: str, *, key: str) -> VoidReceipt:
         """Cancel the whole unsettled sale. MOVES MONEY (it never arrives).
@@ -135,9 +128,7 @@ class BraintreeGateway:
         def act(sdk: Any, keyed: dict[str, str]) -> Any:
             return sdk.transaction.void(charge_id, keyed or None)
 
-        return self._move(
-            key, act, lambda result: answers.conclude_void(result, charge_id), lambda: None
-        )
+        return self._move(key, act, lambda result: answers.conclude_void(result, charge_id))
 
     def find(self, charge_id: str, *, reference: str, amount: int, currency: str) -> FindResult:
         """Look among the sale's own refunds for *reference*; moves no money.
@@ -201,23 +192,18 @@ class BraintreeGateway:
         key: str,
         act: Callable[[Any, dict[str, str]], Any],
         conclude: Callable[[Any], Receipt],
-        look: Callable[[], Receipt | None],
     ) -> Receipt:
         """Move money by *act* and return what *conclude* reads in the answer.
 
-        Repeated once without a key when the account takes none and *look* finds nothing done,
-        unless so much time has passed that another worker may have taken over.
+        An account that takes no keys says so before any money moves: :exc:`Unavailable`, and the
+        next call of this process goes without. Never twice in one call, which would outlast the
+        time in which others count on it to end.
         """
-        began = time.monotonic()
         keyed = {"api_request_key": key} if self.capabilities.idempotency_key else {}
         result = self._guard(lambda: act(self._sdk(), keyed), Unknown)
         if keyed and KEY_NOT_ALLOWED in codes_of(result):
             self.capabilities = replace(self.capabilities, idempotency_key=False)
-            if (done := look()) is not None:
-                return done
-            if time.monotonic() - began > self._settings.timeout:
-                raise Unavailable("the account takes no request keys", code=KEY_NOT_ALLOWED)
-            result = self._guard(lambda: act(self._sdk(), {}), Unknown)
+            raise Unavailable("the account takes no request keys", code=KEY_NOT_ALLOWED)
         return self._guard(lambda: conclude(result), Unknown)
 
     def _read(self, ask: Callable[[Any], Receipt]) -> Receipt:

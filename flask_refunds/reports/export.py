@@ -8,11 +8,14 @@ the order in which they were posted: the file of a closed period is the same for
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from tempfile import SpooledTemporaryFile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import Result, Row, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flask_refunds import money
@@ -55,6 +58,7 @@ HEADER = (*COLUMNS, "basis")
 _MONEY = frozenset({"list_price", "discount", "tax", "amount"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHUNK = 500
+_IN_MEMORY = 2**20
 
 
 def file_name(period: Period, basis: Basis) -> str:
@@ -63,14 +67,17 @@ def file_name(period: Period, basis: Basis) -> str:
     return f"refunds_{days}_by-{basis}.csv"
 
 
-def read(session: Session, period: Period, basis: Basis) -> Iterable[Row[Any]]:
-    """Return the rows of the file, fetched from the database as they are taken."""
+def read(session: Session, period: Period, basis: Basis) -> "Result[*tuple[Any, ...]]":
+    """Return the rows of the file, fetched from the database as they are taken.
+
+    To be closed before *session* is: a cursor of the server's may be open.
+    """
     statement = (
         select(*COLUMNS.values())
         .where(*posted(period, basis))
         .order_by(Posting.posted_at, Posting.id)
     )
-    return session.execute(statement, execution_options={"yield_per": _CHUNK})
+    return session.connection().execute(statement, execution_options={"yield_per": _CHUNK})
 
 
 def lines(rows: Iterable[Row[Any]], basis: Basis, zone: ZoneInfo) -> Iterator[str]:
@@ -85,6 +92,19 @@ def lines(rows: Iterable[Row[Any]], basis: Basis, zone: ZoneInfo) -> Iterator[st
             text.seek(0)
             text.truncate()
     yield text.getvalue()
+
+
+@contextmanager
+def spooled(pieces: Iterable[str]) -> Iterator[Iterator[str]]:
+    """Yield *pieces* again, from a temporary file that they were all written to first.
+
+    For SQLite, where a reader that stands still, as a slow download does, keeps every writer out.
+    """
+    with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.seek(0)
+        yield iter(partial(file.read, _IN_MEMORY // 16), "")
 
 
 def _cells(row: Row[Any], zone: ZoneInfo) -> Iterator[object]:

@@ -1,7 +1,7 @@
 """Reporting > Refunds: what was given back between two days, on a page and as CSV."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -103,9 +103,12 @@ class RefundsReport(RefundsPage):
             return self._page(chosen, None)
         with ExitStack() as opened:
             session = opened.enter_context(self.runtime.sessions.open())
-            rows = export.read(session, chosen.period, chosen.basis)
+            rows = opened.enter_context(closing(export.read(session, chosen.period, chosen.basis)))
+            pieces: Iterable[str] = export.lines(rows, chosen.basis, self.runtime.config.zone)
+            if session.get_bind().dialect.name == "sqlite":
+                with opened.pop_all():  # cursor and session, closed as soon as all is read
+                    pieces = opened.enter_context(export.spooled(pieces))
             held = opened.pop_all()
-        pieces = export.lines(rows, chosen.basis, self.runtime.config.zone)
         name = export.file_name(chosen.period, chosen.basis)
         response = Response(pieces, mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

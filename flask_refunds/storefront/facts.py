@@ -1,9 +1,9 @@
 """What we read of the host's rows: frozen, in minor units, UTC and canonical text keys."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 LineTax = Literal["before_discount", "after_discount"]
 ChargeKind = Literal["row", "spread"]
@@ -109,6 +109,14 @@ class OrderBundle:
         if self.has_payments:
             return sum(p.amount for p in self.payments if p.captured)
         return self.order.total if self.order.is_paid else 0
+
+    def without_prior(self, gateway_ids: Collection[str]) -> Self:
+        """Return the order without the host's records of refunds that are ours.
+
+        Hosts may note what we did at the gateway; by the gateway's id none counts twice.
+        """
+        ours = frozenset(gateway_ids)
+        return replace(self, prior=tuple(p for p in self.prior if p.gateway_id not in ours))
 
     @property
     def prior_total(self) -> int:

@@ -23,7 +23,7 @@ from flask_refunds.storefront.facts import (
     PriorFacts,
 )
 from flask_refunds.storefront.mapping import Storefront
-from flask_refunds.storefront.values import Key, expression
+from flask_refunds.storefront.values import Key, as_json, expression
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ def _lines(
                 list_price=p.list.read(row.list, owner.currency) if p.list else total,
                 total=total,
                 tax=p.tax.read(row.tax, owner.currency) if p.tax else 0,
-                dimensions={name: getattr(row, f"dim_{name}") for name in p.dimensions},
+                dimensions={name: as_json(getattr(row, f"dim_{name}")) for name in p.dimensions},
             )
         )
     return found
@@ -381,11 +381,17 @@ def _prior(
             continue
         if raw is None:
             raise MappingError("PriorRefunds.key is NULL on a row; map a key that every one has.")
+        amount = p.amount.read(row.amount, owner.currency)
+        if amount < 0:
+            raise MappingError(
+                f"PriorRefunds.amount of order {owner.number} is {row.amount!r}, below zero. Map "
+                "what was given back as a positive amount: minor(func.abs(...))."
+            )
         found[owner.ref].append(
             PriorFacts(
                 ref=key.to_ref(raw),
                 order_ref=owner.ref,
-                amount=p.amount.read(row.amount, owner.currency),
+                amount=amount,
                 at=_utc(row.at, storefront, "PriorRefunds.at"),
                 succeeded=bool(row.succeeded),
                 gateway_id=row.gateway_id if p.gateway_id is not None else None,

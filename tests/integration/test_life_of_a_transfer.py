@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from example_app import db
-from example_app.models import Order
-from flask_refunds import RefundRequest, correcting, errors, issuing, outcomes
+from example_app.models import Order, OrderItem, Payment
+from flask_refunds import RefundRequest, correcting, errors, issuing, outcomes, recording
 from flask_refunds.models import Account, Event, Posting, Refund, Transfer
 from flask_refunds.processing import process
 from flask_refunds.reconciling import sweep
 from flask_refunds.states import IN_FLIGHT
 from flask_refunds.testing import Simulator
+from flask_refunds.verify import verify
 from tests.integration.orders import (
     AGENT,
     place_order,
@@ -359,12 +361,12 @@ def test_an_answer_after_the_lease_changes_no_state(
         stale = outcomes.Claim(
             transfer_id=1, attempt_id=1, order_ref="1", token="somebody else's",
             gateway="braintree", charge_id=sale, amount=3000, currency="USD", key="k",
-            reference="r", operation="refund", resumes=False, called_at=None,
+            reference="r",
         )  # fmt: skip
         process(runtime, 1)
         before = transfer_of(app)
         refused = outcomes.Refused(code="2000", message="Do Not Honor", outcome="declined")
-        runtime.sessions.transact(lambda s: outcomes.record(s, runtime, stale, refused))
+        runtime.sessions.transact(lambda s: recording.record(s, runtime, stale, refused))
     after = transfer_of(app)
     assert (after.state, after.failure_code) == (before.state, None)
     assert tables(app)["committed"] == 3000
@@ -404,3 +406,247 @@ def test_a_hook_of_the_host_that_fails_does_not_undo_the_record(
     assert seen == ["1"]
     assert tables(app)["posted"] == 1000
     assert "hook_failed" in actions(app)
+
+
+def claim_of(app: Flask, transfer_id: int = 1) -> outcomes.Claim:
+    """Return the hold of the last attempt of a transfer, as its worker had it."""
+
+    def work(session: Session) -> outcomes.Claim:
+        transfer = session.get_one(Transfer, transfer_id)
+        attempt = transfer.attempt_rows[-1]
+        return outcomes.Claim(
+            transfer_id=transfer_id, attempt_id=attempt.id, order_ref=transfer.order_ref,
+            token=attempt.claim_token, gateway="braintree", charge_id=transfer.charge_id or "",
+            amount=transfer.amount, currency=transfer.currency, key=attempt.request_key,
+            reference=attempt.reference,
+        )  # fmt: skip
+
+    claim: outcomes.Claim = read(app, work)
+    return claim
+
+
+def stall(app: Flask) -> outcomes.Claim:
+    """Have a worker announce a refund and then stand still until its lease and window are over."""
+    moment = [datetime.now(UTC)]
+    with app.app_context():
+        runtime = runtime_of(app)
+        object.__setattr__(runtime, "clock", lambda: moment[0])
+
+        def stands_still(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        gateway = runtime.gateways.get("braintree")
+        object.__setattr__(gateway, "refund", stands_still)
+        with pytest.raises(KeyboardInterrupt):
+            process(runtime, 1)
+        del gateway.__dict__["refund"]
+    moment[0] += timedelta(hours=1)
+    return claim_of(app)
+
+
+def test_a_refund_that_lands_after_its_transfer_failed_is_found_and_not_repeated(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    """A worker stalls, the next one is declined, a person retries, and then the first one lands."""
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    simulator.client.keys("ignored")
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    stalled = stall(app)
+    simulator.client.fault("decline", "refund", code="2046", times=1)
+    with app.app_context():
+        runtime = runtime_of(app)
+        process(runtime, 1)
+        assert transfer_of(app).state == "failed"
+        correcting.retry(runtime, 1, AGENT)
+        runtime.gateways.get("braintree").refund(
+            sale, 1000, "USD", key=stalled.key, reference=stalled.reference
+        )
+        process(runtime, 1)
+    assert transfer_of(app).state == "completed"
+    assert simulator.client.sale(sale)["total_given_back"] == 1000
+    assert tables(app)["posted"] == 1000
+
+
+@pytest.mark.parametrize("answer", ["accepted", "unknown"])
+def test_a_late_answer_of_a_failed_transfer_has_the_gateway_asked_again(
+    simulator: Simulator, open_shop: Callable[..., Flask], answer: str
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    stalled = stall(app)
+    simulator.client.fault("decline", "refund", code="2046", times=1)
+    with app.app_context():
+        runtime = runtime_of(app)
+        process(runtime, 1)
+        assert (transfer_of(app).state, tables(app)["committed"]) == ("failed", 0)
+        receipt = runtime.gateways.get("braintree").refund(
+            sale, 1000, "USD", key="another", reference=stalled.reference
+        )
+        late: outcomes.Outcome = outcomes.Look(message="timed out")
+        if answer == "accepted":
+            late = outcomes.Accepted.by_refund(receipt)
+        runtime.sessions.transact(lambda s: recording.record(s, runtime, stalled, late))
+        assert tables(app)["committed"] == 1000
+        with pytest.raises(errors.WrongState):
+            correcting.pay_otherwise(runtime, 1, AGENT, kind="cash")
+        process(runtime, 1)
+    assert transfer_of(app).state == "completed"
+    assert simulator.client.sale(sale)["total_given_back"] == 1000
+    assert tables(app)["posted"] == 1000
+
+
+def test_money_that_moved_beside_the_books_is_flagged_for_a_person(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    stalled = stall(app)
+    simulator.client.fault("decline", "refund", code="2046", times=1)
+    with app.app_context():
+        runtime = runtime_of(app)
+        process(runtime, 1)
+        correcting.pay_otherwise(runtime, 1, AGENT, kind="cash")
+        receipt = runtime.gateways.get("braintree").refund(
+            sale, 1000, "USD", key="another", reference=stalled.reference
+        )
+        late = outcomes.Accepted.by_refund(receipt)
+        runtime.sessions.transact(lambda s: recording.record(s, runtime, stalled, late))
+    assert transfer_of(app).detail == "conflict"
+    assert actions(app)[-1] == "conflict"
+    assert tables(app)["posted"] == 1000
+
+
+def test_a_partial_refund_of_ours_that_landed_late_is_found_when_the_next_is_too_large(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    simulator.client.keys("ignored")
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 2000)))
+    stalled = stall(app)
+    with app.app_context():
+        runtime = runtime_of(app)
+        gateway = runtime.gateways.get("braintree")
+        refund = gateway.refund
+
+        def lands_between(*args: Any, **named: Any) -> Any:
+            refund(sale, 2000, "USD", key="another", reference=stalled.reference)
+            return refund(*args, **named)
+
+        object.__setattr__(gateway, "refund", lands_between)
+        process(runtime, 1)
+        del gateway.__dict__["refund"]
+    assert transfer_of(app).state == "completed"
+    assert simulator.client.sale(sale)["total_given_back"] == 2000
+    assert tables(app)["posted"] == 2000
+
+
+def test_a_failed_refund_is_still_owed_when_the_host_has_flipped_or_deleted_the_order(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    simulator.client.fault("decline", "refund", code="2046", times=2)
+    sweep_until_final(app)
+    with app.app_context():
+        db.session.query(Payment).update({"status": "declined"})
+        db.session.commit()
+        correcting.retry(runtime_of(app), 1, AGENT)
+    sweep_until_final(app)
+    with app.app_context():
+        db.session.delete(db.session.query(Order).one())
+        db.session.commit()
+        correcting.pay_otherwise(runtime_of(app), 1, AGENT, kind="cash")
+    assert tables(app)["posted"] == 3000
+
+
+def test_a_retried_part_closes_the_tax_of_its_line(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    sale = sell(simulator, "10.00")
+    order = place_order(app, (1000, 1), cards={sale: 1000})
+    with app.app_context():
+        db.session.query(OrderItem).update({"tax_cents": 5})
+        db.session.commit()
+    simulator.client.fault("decline", "refund", code="2046", times=1)
+    issue(app, card(order, everything=False, selections=some("1", 500)))
+    sweep_until_final(app)
+    issue(app, whole(order, "cash", everything=False, selections=some("1", 500)))
+    with app.app_context():
+        correcting.retry(runtime_of(app), 1, AGENT)
+    sweep_until_final(app)
+    assert sum(p.tax for p in read(app, lambda s: s.query(Posting).all())) == 5
+    with app.app_context():
+        assert verify(runtime_of(app)) == []
+
+
+@pytest.mark.parametrize("habit", ["rollback", "commit"])
+def test_a_hook_that_ends_its_transaction_ends_only_its_own(
+    simulator: Simulator, open_shop: Callable[..., Flask], habit: str
+) -> None:
+    app = open_shop()
+    ran = []
+
+    def hook(session: Session, refund: Refund) -> None:
+        ran.append(refund.id)
+        session.get_one(Order, int(refund.order_ref)).status = "pending"
+        getattr(session, habit)()
+
+    with app.app_context():
+        object.__setattr__(runtime_of(app), "after_refund", hook)
+        issuing.issue(runtime_of(app), whole(place_order(app, (1000, 1)), "one"), AGENT)
+        status = db.session.query(Order.status).scalar()
+    assert status == ("pending" if habit == "commit" else "paid")
+    assert ran == [1]
+    assert tables(app)["posted"] == 1000
+
+
+def test_a_hook_runs_once_though_the_refund_completes_twice(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    ran: list[int] = []
+    with app.app_context():
+        object.__setattr__(runtime_of(app), "after_refund", lambda _, refund: ran.append(refund.id))
+    sale = sell(simulator, "30.00")
+    issue(app, card(place_order(app, (3000, 1), cards={sale: 3000})))
+    sweep_until_final(app)
+    simulator.client.decline_settlement(transfer_of(app).gateway_refund_id or "")
+    sweep_rounds(app, lambda: transfer_of(app).state == "failed")
+    with app.app_context():
+        correcting.retry(runtime_of(app), 1, AGENT)
+    sweep_until_final(app)
+    assert ran == [1]
+    assert tables(app)["posted"] == 3000
+
+
+def test_an_engine_that_commits_each_statement_is_refused(sqlite_url: str) -> None:
+    autocommit = {"isolation_level": "AUTOCOMMIT"}
+    with shop(sqlite_url, SQLALCHEMY_ENGINE_OPTIONS=autocommit) as app:
+        order = place_order(app, (1000, 1))
+        with app.app_context(), pytest.raises(errors.ConfigurationError, match="AUTOCOMMIT"):
+            issuing.issue(runtime_of(app), whole(order, "one"), AGENT)
+        assert tables(app)["refunds"] == 0
+
+
+def test_a_change_of_the_orders_currency_is_refused_after_a_refund(
+    simulator: Simulator, open_shop: Callable[..., Flask]
+) -> None:
+    app = open_shop()
+    order = place_order(app, (1000, 1))
+    issue(app, whole(order, "one", everything=False, selections=some("1", 300)))
+    with app.app_context():
+        db.session.query(Order).update({"currency": "EUR"})
+        db.session.commit()
+    with pytest.raises(errors.CurrencyChanged):
+        issue(app, whole(order, "two"))
+    assert tables(app)["committed"] == 300

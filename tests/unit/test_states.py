@@ -50,7 +50,7 @@ def test_only_the_changes_of_the_design_are_allowed(method: Method) -> None:
         ([S.STARTED, S.FAILED], R.PARTLY_FAILED),
         ([S.FAILED, S.FAILED], R.FAILED),
         ([S.REVERSED], R.REVERSED),
-        ([S.REVERSED, S.COMPLETED], R.COMPLETED),
+        ([S.REVERSED, S.COMPLETED], R.PARTLY_COMPLETED),
         ([S.REVERSED, S.FAILED], R.FAILED),
     ],
 )

@@ -1,0 +1,119 @@
+"""Looking before calling again: what earlier calls of a transfer may have left at the gateway.
+
+Never a second call while a first one may have landed. Every call of the transfer that has no
+certain end is looked for by its own reference, of whatever generation it was.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask_refunds.gateways.base import (
+    Ambiguous,
+    Declined,
+    Found,
+    GatewayError,
+    NotThere,
+    RefundGateway,
+    Rejected,
+)
+from flask_refunds.models import Attempt
+from flask_refunds.outcomes import (
+    KEY_SPENT,
+    UNRESOLVED,
+    VOID,
+    Accepted,
+    Claim,
+    Earlier,
+    Look,
+    Outcome,
+    Refused,
+    Wait,
+)
+from flask_refunds.runtime import Runtime
+
+log = logging.getLogger("flask_refunds")
+
+
+def earlier_calls(attempts: Sequence[Attempt], generation: int) -> Earlier | None:
+    """Return what the *attempts* of a transfer leave to be found out; ``None`` if nothing.
+
+    *generation* is the current one. An accepted call counts too: its answer may have come after
+    the lease and only been kept.
+    """
+    open_ = [a for a in attempts if a.called_at is not None and a.outcome in UNRESOLVED]
+    if not open_:
+        return None
+    current = [a for a in open_ if a.generation == generation]
+    return Earlier(
+        references=tuple(dict.fromkeys(attempt.reference for attempt in open_)),
+        void=any(attempt.operation == VOID for attempt in open_),
+        called_at=max(attempt.called_at for attempt in open_ if attempt.called_at is not None),
+        key_spent=bool(current) and current[-1].outcome == KEY_SPENT,
+    )
+
+
+def look_first(
+    runtime: Runtime, gateway: RefundGateway, claim: Claim, earlier: Earlier
+) -> Outcome | None:
+    """Return what became of the *earlier* calls; ``None`` when certainly none of them landed.
+
+    When the looking itself fails, what we look for is as unknown as before.
+    """
+    try:
+        # Before looking: what lands while we look would be missed by a look that came too early.
+        over = _window_is_over(runtime, gateway, earlier)
+        found = _find(gateway, claim, earlier)
+    except GatewayError as error:
+        return Look(code="look_failed", message=error.message)
+    except Exception as error:
+        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
+        return Look(code="look_failed", message=type(error).__name__)
+    if found is not None:
+        return found
+    if not over:
+        return Look(code="window", message="A late answer may still land.")
+    return Wait.with_new_key() if earlier.key_spent else None
+
+
+def look_after(gateway: RefundGateway, claim: Claim, refusal: Declined | Rejected) -> Outcome:
+    """Return what a *refusal* means: it may be due to an earlier call of ours that landed late."""
+    try:
+        return _find(gateway, claim, claim.earlier) or Refused.of(refusal)
+    except GatewayError as failure:
+        return Look.after(failure)
+
+
+def call_may_begin(runtime: Runtime) -> timedelta:
+    """Return how long after its announcement a call may begin."""
+    return timedelta(seconds=runtime.config.gateway_timeout / 4)
+
+
+def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outcome | None:
+    if earlier is not None and earlier.void:
+        charge = gateway.inspect(claim.charge_id)
+        if charge.voided and charge.amount == claim.amount:
+            return Accepted.by_charge(charge)
+        if charge.voided:
+            return Look(code="mismatch", message="The sale was voided, with another amount.")
+    references = (*earlier.references, claim.reference) if earlier else (claim.reference,)
+    for reference in dict.fromkeys(references):
+        seen = gateway.find(
+            claim.charge_id, reference=reference, amount=claim.amount, currency=claim.currency
+        )
+        if isinstance(seen, Found):
+            return Accepted.by_refund(seen.receipt)
+        if isinstance(seen, Ambiguous):
+            listed = ", ".join(seen.ids)
+            return Look(code="ambiguous", message=f"Several refunds fit: {listed}.")
+        assert isinstance(seen, NotThere)
+    return None
+
+
+def _window_is_over(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> bool:
+    """Return whether a request of the last call can no longer land at the gateway."""
+    window = runtime.config.late_window
+    if window is None:
+        window = gateway.capabilities.late_window
+    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
+    return runtime.now() >= earlier.called_at + call_may_begin(runtime) + wait

@@ -1,0 +1,251 @@
+"""Recording what is known after an attempt: only with the claim's token, once."""
+
+import logging
+import random
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from flask_refunds import lifecycle
+from flask_refunds.accounts import lock
+from flask_refunds.errors import AboveBalance
+from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
+from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcome, Refused, Wait
+from flask_refunds.policy import SYSTEM
+from flask_refunds.runtime import Runtime
+from flask_refunds.states import IN_FLIGHT, Detail, TransferState
+
+log = logging.getLogger("flask_refunds")
+
+LONGEST_WAIT = 3600.0
+
+
+def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
+    """Record *outcome* on the attempt of *claim* and, if the claim still holds, on its transfer.
+
+    An answer that comes after the lease was taken over is kept on its attempt and starts a
+    reconciliation; it changes no state by itself.
+    """
+    lock(session, claim.order_ref)
+    transfer = session.get_one(Transfer, claim.transfer_id, populate_existing=True)
+    attempt = session.get_one(Attempt, claim.attempt_id, populate_existing=True)
+    now = runtime.now()
+    _finish(attempt, outcome, now)
+    if transfer.claim_token != claim.token:
+        _keep_late_answer(session, runtime, transfer, outcome, now)
+    elif isinstance(outcome, Accepted):
+        accept(session, runtime, transfer, outcome, now)
+    elif isinstance(outcome, Refused):
+        transfer.failure_code, transfer.failure_message = _short(outcome.code), outcome.message
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.FAILED,
+            now=now,
+            actor=SYSTEM,
+            action=outcome.outcome,
+            why=outcome.message,
+            data={"code": outcome.code},
+        )
+    elif isinstance(outcome, Wait):
+        _wait(session, runtime, transfer, outcome, now)
+    else:
+        _hold(session, runtime, transfer, outcome, now)
+
+
+def accept(
+    session: Session, runtime: Runtime, transfer: Transfer, outcome: Accepted, now: datetime
+) -> None:
+    """Record that the gateway has *transfer*: Completed now, or when it settles (the setting)."""
+    transfer.operation = outcome.operation
+    transfer.gateway_refund_id = outcome.gateway_refund_id
+    transfer.gateway_status = _short(outcome.raw_status)
+    transfer.gateway_at = outcome.at
+    transfer.failure_code = transfer.failure_message = None
+    transfer.settled_at = now if outcome.settled else None
+    if not outcome.settled:
+        transfer.poll_at = now + timedelta(seconds=runtime.config.settle_interval)
+    if outcome.settled or runtime.config.complete_on == "accepted":
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.COMPLETED,
+            now=now,
+            actor=SYSTEM,
+            action="voided" if outcome.operation == VOID else "refunded",
+            detail=Detail.SETTLED if outcome.settled else Detail.ACCEPTED,
+            why=outcome.message or "",
+            data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+        )
+        return
+    transfer.claim_token = transfer.lease_until = transfer.next_attempt_at = None
+    transfer.detail = Detail.ACCEPTED
+    lifecycle.record(
+        session,
+        transfer.refund,
+        transfer,
+        now=now,
+        actor=SYSTEM,
+        action="accepted",
+        data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+    )
+
+
+def refuse_uncalled(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
+    """Fail a transfer that waited until the shop had given the money back another way."""
+    transfer.failure_code = "balance_changed"
+    transfer.failure_message = "The shop refunded this order another way while it was waiting."
+    lifecycle.change(
+        session,
+        runtime,
+        transfer,
+        TransferState.FAILED,
+        now=now,
+        actor=SYSTEM,
+        action="rejected",
+        why=transfer.failure_message,
+    )
+
+
+def new_generation(transfer: Transfer) -> None:
+    """Give *transfer* a new key and reference. Only after a definite refusal."""
+    assert transfer.reference
+    transfer.generation += 1
+    transfer.request_key = secrets.token_hex(16)
+    transfer.reference = f"{transfer.reference.rpartition('-')[0]}-{transfer.generation}"
+    transfer.operation = None
+
+
+def backoff(first: float, tries: int) -> timedelta:
+    """Return how long to wait after *tries* tries: doubling from *first* seconds, with jitter."""
+    longest = min(first * 2.0 ** min(tries - 1, 16), LONGEST_WAIT)
+    return timedelta(seconds=longest * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+
+
+def _short(text: str | None) -> str | None:
+    """Return a gateway's word as our columns hold it."""
+    return text[:NAME_LENGTH] if text is not None else None
+
+
+def _finish(attempt: Attempt, outcome: Outcome, now: datetime) -> None:
+    if attempt.outcome is not None:
+        return
+    attempt.finished_at = now
+    attempt.code = _short(outcome.code)
+    attempt.message = outcome.message
+    if isinstance(outcome, Accepted):
+        attempt.outcome = ACCEPTED
+        attempt.gateway_refund_id = outcome.gateway_refund_id
+        attempt.gateway_status = _short(outcome.raw_status)
+    elif isinstance(outcome, Refused):
+        attempt.outcome = outcome.outcome
+    elif isinstance(outcome, Wait):
+        attempt.outcome = "not_yet" if outcome.new_key else str(outcome.detail)
+    else:
+        attempt.outcome = outcome.outcome
+
+
+def _wait(
+    session: Session, runtime: Runtime, transfer: Transfer, outcome: Wait, now: datetime
+) -> None:
+    if outcome.new_key:
+        new_generation(transfer)
+    settling = outcome.detail is Detail.WAITING_FOR_SETTLEMENT
+    first = runtime.config.settle_interval if settling else runtime.config.retry_interval
+    transfer.next_attempt_at = now + backoff(first, transfer.attempts)
+    lifecycle.change(
+        session,
+        runtime,
+        transfer,
+        TransferState.STARTED,
+        now=now,
+        actor=SYSTEM,
+        action=outcome.detail or "new_key",
+        detail=outcome.detail,
+        why=outcome.message,
+        data={"code": outcome.code},
+    )
+
+
+def _hold(
+    session: Session, runtime: Runtime, transfer: Transfer, outcome: Look, now: datetime
+) -> None:
+    transfer.claim_token = transfer.lease_until = None
+    transfer.detail = Detail.OUTCOME_UNKNOWN
+    transfer.next_attempt_at = now + backoff(runtime.config.retry_interval, transfer.attempts)
+    lifecycle.record(
+        session,
+        transfer.refund,
+        transfer,
+        now=now,
+        actor=SYSTEM,
+        action="outcome_unknown",
+        why=outcome.message,
+        data={"code": outcome.code},
+    )
+
+
+def _keep_late_answer(
+    session: Session, runtime: Runtime, transfer: Transfer, outcome: Outcome, now: datetime
+) -> None:
+    """Note an answer that came after its worker's lease, and have the gateway asked again."""
+    lifecycle.record(
+        session,
+        transfer.refund,
+        transfer,
+        now=now,
+        actor=SYSTEM,
+        action="late_answer",
+        why="An answer came after its worker's lease; it is kept on the attempt.",
+        data={"outcome": type(outcome).__name__.lower()},
+    )
+    if transfer.state in IN_FLIGHT:
+        if transfer.claim_token is None:
+            transfer.next_attempt_at = now
+    elif isinstance(outcome, Accepted):
+        known = transfer.gateway_refund_id == outcome.gateway_refund_id
+        if not known and transfer.state == TransferState.FAILED:
+            _reopen(session, runtime, transfer, now)
+        elif not known:
+            _flag(session, transfer, now, f"The gateway also made {outcome.gateway_refund_id}.")
+    elif isinstance(outcome, Look) and transfer.state == TransferState.FAILED:
+        _reopen(session, runtime, transfer, now)
+
+
+def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
+    """Have a failed transfer looked at again: its money has moved after all, or may have.
+
+    When it was replaced, or its money was given back another way, a person has to settle it.
+    """
+    if transfer not in lifecycle.current_transfers(transfer.refund):
+        _flag(session, transfer, now, "It was replaced, and the gateway may have paid it too.")
+        return
+    new_generation(transfer)
+    try:
+        lifecycle.change(
+            session,
+            runtime,
+            transfer,
+            TransferState.STARTED,
+            now=now,
+            actor=SYSTEM,
+            action="reopened",
+            detail=Detail.OUTCOME_UNKNOWN,
+            why="An answer that came late says that the money may have gone back after all.",
+        )
+    except AboveBalance:
+        _flag(session, transfer, now, "The gateway may have paid what was given back otherwise.")
+        return
+    transfer.failure_code = transfer.failure_message = transfer.failed_at = None
+
+
+def _flag(session: Session, transfer: Transfer, now: datetime, why: str) -> None:
+    """Mark money that moved beside the books, for a person to settle."""
+    log.error("refunds: transfer=%s needs a person: %s", transfer.id, why)
+    transfer.detail = Detail.CONFLICT
+    lifecycle.record(
+        session, transfer.refund, transfer, now=now, actor=SYSTEM, action="conflict", why=why
+    )
