@@ -10,19 +10,21 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_admin import Admin, AdminIndexView, BaseView, expose
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from werkzeug.test import TestResponse
 
 from example_app import db
-from example_app.models import OrderItem
+from example_app.models import OrderItem, User
 from flask_refunds import Actor, correcting
 from flask_refunds.errors import ConfigurationError
-from flask_refunds.models import Allocation, Base, Line, Transfer
+from flask_refunds.models import Allocation, Base, Line, Posting, Transfer
 from flask_refunds.planning import Selection
+from flask_refunds.processing import process
 from flask_refunds.reports import NetReport
 from flask_refunds.reports.export import HEADER, safe
 from flask_refunds.reports.replacing import replace
 from tests.functional.conftest import Shop
+from tests.integration.workshop import Workshop, opened
 
 ANNA = Actor(id="1", label="Anna Admin")
 ALL = {"start": "2026-01-01", "end": "2027-12-31"}
@@ -355,21 +357,59 @@ def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
     assert safe(f"1{start}") == f"1{start}"
 
 
-def test_a_download_that_is_broken_off_gives_its_connection_back(
-    shop: Shop, admin: FlaskClient
-) -> None:
-    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
-    with shop.app.app_context():
-        pool: Any = db.engine.pool
-    before = pool.checkedout()
+def test_a_download_that_is_broken_off_gives_its_connection_back(postgresql_url: str) -> None:
+    with opened(postgresql_url) as workshop:
+        client, pool = _with_postings(workshop)
+        before = pool.checkedout()
 
-    answer = admin.get(f"{REPORT}csv", query_string=ALL, buffered=False)
-    assert pool.checkedout() == before + 1
-    answer.close()
+        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
+        assert pool.checkedout() == before + 1
+        answer.close()
 
-    assert pool.checkedout() == before
-    assert admin.head(f"{REPORT}csv", query_string=ALL).status_code == 200
-    assert pool.checkedout() == before
+        assert pool.checkedout() == before
+        with client.head(f"{REPORT}csv", query_string=ALL) as head:
+            assert head.status_code == 200
+        assert pool.checkedout() == before
+
+
+def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str) -> None:
+    with opened(database_url) as workshop:
+        client, _ = _with_postings(workshop)
+        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
+        pieces: Any = iter(answer.response)
+        start = next(pieces)
+
+        workshop.issue(workshop.sell(1000)[0])
+
+        rest = "".join(map(_text, pieces))
+        assert _text(start).count("\r\n") + rest.count("\r\n") == 1 + 5000
+        answer.close()
+
+
+def _with_postings(workshop: Workshop) -> tuple[FlaskClient, Any]:
+    """A signed-in client, the connection pool, and five thousand postings in the ledger."""
+    ticket = workshop.refund_of(1000)
+    workshop.do(process, ticket.id)
+    [posting] = workshop.rows(select(Posting))
+    copied = {c.key: getattr(posting, c.key) for c in Posting.__table__.columns if c.key != "id"}
+    with workshop.app.app_context():
+        with workshop.runtime.sessions.open() as session:
+            rows = [{**copied, "generation": number} for number in range(2, 5001)]
+            session.execute(insert(Posting), rows)
+            session.commit()
+        admin = User(name="admin", email="admin@example.com", role="admin")
+        db.session.add(admin)
+        db.session.commit()
+        identity, pool = str(admin.id), db.engine.pool
+        db.session.remove()
+    client = workshop.app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"], session["_fresh"] = identity, True
+    return client, pool
+
+
+def _text(piece: bytes | str) -> str:
+    return piece.decode() if isinstance(piece, bytes) else piece
 
 
 def test_the_page_takes_as_many_queries_for_many_refunds_as_for_one(
