@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -24,6 +24,7 @@ log = logging.getLogger("flask_refunds")
 
 T = TypeVar("T")
 
+MIGRATE = "The refunds tables are missing or old. Run: flask refunds upgrade"
 TRIES = 8
 PATIENCE = 10.0
 """No new try begins after this many seconds: a request must not wait for ever on a lock that,
@@ -48,6 +49,7 @@ class Sessions:
         self._engine = engine
         self._factory = factory
         self._process = os.getpid()
+        self._migrated: set[URL] = set()
 
     @property
     def engine(self) -> Engine:
@@ -73,12 +75,18 @@ class Sessions:
             yield session
         except (OperationalError, ProgrammingError) as error:
             if _table_is_missing(error):
-                raise NotMigrated(
-                    "The refunds tables are missing or old. Run: flask refunds upgrade"
-                ) from error
+                raise NotMigrated(MIGRATE) from error
             raise
         finally:
             session.close()
+
+    def require_tables(self) -> None:
+        """Raise :exc:`~flask_refunds.errors.NotMigrated` unless our tables are there."""
+        engine = self.engine
+        if engine.url not in self._migrated:
+            if not inspect(engine).has_table("refunds_posting"):
+                raise NotMigrated(MIGRATE)
+            self._migrated.add(engine.url)
 
     def transact(self, work: Callable[[Session], T]) -> T:
         """Run *work* in a fresh session, commit, and return what it returned.

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, jsonify, make_response
 from flask.typing import ResponseReturnValue
-from flask_admin import Admin
+from flask_admin import Admin, BaseView
 
 from flask_refunds import errors, wired
 from flask_refunds.admin.access import HostAccess, wants_fragment
@@ -40,14 +40,19 @@ class RefundsPage(HostAccess):
         if wants_fragment():
             body = jsonify(error=explained.message, field=explained.field)
             return make_response(body, explained.status)
-        page = self.render("refunds/problem.html", problem=explained, title=_title(explained))
-        return make_response(page, explained.status)
+        return problem_page(self, explained)
 
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return fn(self, *args, **kwargs)
         except (errors.Refusal, errors.Busy, errors.NotMigrated) as error:
             return self.problem(explain(error))
+
+
+def problem_page(view: BaseView, explained: Explained) -> ResponseReturnValue:
+    """Return a page of *view* that says what is the matter, with its HTTP status."""
+    page = view.render("refunds/problem.html", problem=explained, title=_title(explained))
+    return make_response(page, explained.status)
 
 
 def add_page(app: Flask, admin: Admin, page: RefundsPage) -> None:

@@ -541,7 +541,23 @@ def test_a_replacement_that_fits_nothing_or_several_is_refused(bare: tuple[Flask
     with pytest.raises(ConfigurationError, match="subclasses no view"):
         replace(app, admin, type("Lost", (NetReport, BaseView), {}))
     with pytest.raises(ConfigurationError, match="takes classes"):
-        replace(app, admin, NetReport)
+        replace(app, admin, dict)  # type: ignore[arg-type]
     admin.add_view(HostReport(name="Again", endpoint="again"))
     with pytest.raises(ConfigurationError, match="several views of HostReport"):
         replace(app, admin, Net)
+
+
+@pytest.mark.parametrize("page", ["", "items_report/", "summary_report/", "refunds_report/"])
+def test_without_our_tables_a_net_report_says_how_to_make_them(shop: Shop, page: str) -> None:
+    with shop.app.app_context():
+        Base.metadata.drop_all(db.engine)
+    answer = shop.client().get(f"/admin/{page}")
+    assert answer.status_code == 503
+    assert "flask refunds upgrade" in answer.text
+
+
+@pytest.mark.parametrize("page", ["user/", "order/", "product/", "payment/"])
+def test_without_our_tables_the_hosts_own_pages_go_on(shop: Shop, page: str) -> None:
+    with shop.app.app_context():
+        Base.metadata.drop_all(db.engine)
+    assert shop.client().get(f"/admin/{page}").status_code == 200
