@@ -541,7 +541,7 @@ def test_a_replacement_that_fits_nothing_or_several_is_refused(bare: tuple[Flask
     with pytest.raises(ConfigurationError, match="subclasses no view"):
         replace(app, admin, type("Lost", (NetReport, BaseView), {}))
     with pytest.raises(ConfigurationError, match="takes classes"):
-        replace(app, admin, dict)  # type: ignore[arg-type]
+        replace(app, admin, dict)
     admin.add_view(HostReport(name="Again", endpoint="again"))
     with pytest.raises(ConfigurationError, match="several views of HostReport"):
         replace(app, admin, Net)
