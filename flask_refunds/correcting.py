@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 from flask_refunds import errors, ledger, lifecycle
 from flask_refunds.accounts import lock
 from flask_refunds.entitlement import Entitlement
-from flask_refunds.issuing import standing_of
 from flask_refunds.models import Account, Allocation, Transfer
 from flask_refunds.policy import Actor
 from flask_refunds.recording import new_generation
 from flask_refunds.runtime import Runtime
 from flask_refunds.sharing import Components
+from flask_refunds.standings import standing_of
 from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 

@@ -27,12 +27,10 @@ class Capabilities:
     ``idempotency_key``: an identical call with the same key returns the first one's result.
     ``late_window``: seconds after a call's start in which it may still land although no answer
     came (the gateway's own request limit); before that "not there" proves nothing.
-    ``needs_settlement_poll``: acceptance is not final and must be fetched again until it is.
     """
 
     idempotency_key: bool
     late_window: float = 60.0
-    needs_settlement_poll: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

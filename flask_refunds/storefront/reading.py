@@ -1,39 +1,25 @@
 """Reading the host's rows through the mapping. A bounded number of queries, whatever the order."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, or_
+from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
-from flask_refunds import money
 from flask_refunds.errors import MappingError, UnknownOrder
-from flask_refunds.storefront.facts import (
-    ChargeFacts,
-    CustomerFacts,
-    LineFacts,
-    OrderBundle,
-    OrderFacts,
-    PaymentFacts,
-    PriorFacts,
-)
+from flask_refunds.storefront.facts import CustomerFacts, OrderBundle
 from flask_refunds.storefront.mapping import Storefront
-from flask_refunds.storefront.values import Key, as_json, expression
-
-
-@dataclass(frozen=True)
-class _OrderRow:
-    """An order with the raw values that its lines, payments and prior refunds point to."""
-
-    facts: OrderFacts
-    line_of: tuple[Any, ...]
-    payment_of: tuple[Any, ...]
-    prior_of: tuple[Any, ...]
+from flask_refunds.storefront.rows import (
+    bundles_of,
+    customer_facts,
+    order_row,
+    order_rows,
+    with_customers,
+)
+from flask_refunds.storefront.values import Key, expression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +41,7 @@ def read_bundle(session: Session, storefront: Storefront, order_ref: str) -> Ord
     except (ValueError, ArithmeticError):
         raise UnknownOrder(order_ref) from None
     statement = storefront.orders_statement().where(key.equals(values))
-    rows = _orders(session, storefront, statement.limit(2))
+    rows = order_rows(session, storefront, statement.limit(2))
     if not rows or rows[0].facts.ref != order_ref:  # another spelling would be another account
         raise UnknownOrder(order_ref)
     if len(rows) > 1:
@@ -63,7 +49,7 @@ def read_bundle(session: Session, storefront: Storefront, order_ref: str) -> Ord
             f"Orders.key: two rows have the key {order_ref!r}. Check source= for a join that "
             "multiplies orders."
         )
-    return _bundles(session, storefront, rows)[0]
+    return bundles_of(session, storefront, rows)[0]
 
 
 def read_bundles(
@@ -82,10 +68,12 @@ def read_bundles(
             continue
     statement = storefront.orders_statement().where(key.among(values))
     rows = [
-        row for row in _orders(session, storefront, statement) if row.facts.ref in set(order_refs)
+        row
+        for row in order_rows(session, storefront, statement)
+        if row.facts.ref in set(order_refs)
     ]
     rows.sort(key=lambda row: row.facts.placed_at, reverse=True)
-    return _bundles(session, storefront, rows)
+    return bundles_of(session, storefront, rows)
 
 
 def read_page(
@@ -123,12 +111,12 @@ def read_page(
         statement = statement.where(_before(storefront, placed_at, after))
     statement = statement.order_by(placed_at.desc(), *(k.desc() for k in keys)).limit(limit + 1)
     result = session.execute(statement).all()
-    rows = [_order(storefront, row) for row in result[:limit]]
-    rows = _with_customers(session, storefront, rows)
+    rows = [order_row(storefront, row) for row in result[:limit]]
+    rows = with_customers(session, storefront, rows)
     cursor = None
     if len(result) > limit:
         cursor = (result[limit - 1].placed_at.isoformat(), rows[-1].facts.ref)
-    return Page(bundles=tuple(_bundles(session, storefront, rows)), next=cursor)
+    return Page(bundles=tuple(bundles_of(session, storefront, rows)), next=cursor)
 
 
 def read_customer(session: Session, storefront: Storefront, ref: str) -> CustomerFacts | None:
@@ -143,7 +131,7 @@ def read_customer(session: Session, storefront: Storefront, ref: str) -> Custome
     row = session.execute(
         storefront.customers_statement().where(key.equals(values)).limit(1)
     ).first()
-    return _customer(key, row) if row is not None else None
+    return customer_facts(key, row) if row is not None else None
 
 
 def _customer_is(storefront: Storefront, ref: str) -> ColumnElement[bool]:
@@ -180,240 +168,3 @@ def _before(
         older.append(and_(*same, column < value))
         same.append(column == value)
     return or_(*older)
-
-
-def _orders(session: Session, storefront: Storefront, statement: Select[Any]) -> list[_OrderRow]:
-    rows = [_order(storefront, row) for row in session.execute(statement)]
-    return _with_customers(session, storefront, rows)
-
-
-def _order(storefront: Storefront, row: Any) -> _OrderRow:
-    orders = storefront.orders
-    key = storefront.order_key.raw(row, "key")
-    if key is None:
-        raise MappingError("Orders.key is NULL on a row; map a key that every order has.")
-    ref = storefront.order_key.to_ref(key)
-    currency = str(row.currency or "").strip().upper()
-    try:
-        money.exponent(currency)
-    except ValueError as error:
-        raise MappingError(f"Orders.currency of order {ref}: {error}.") from None
-    customer_ref = None
-    if orders.customer is not None:
-        customer_key = Key(orders.customer, "Orders.customer")
-        customer = customer_key.raw(row, "customer")
-        customer_ref = customer_key.to_ref(customer) if customer is not None else None
-    facts = OrderFacts(
-        ref=ref,
-        number=str(row.number),
-        customer_ref=customer_ref,
-        customer_name=row.guest_name or "",
-        customer_email=row.guest_email or "",
-        placed_at=_utc(row.placed_at, storefront, "Orders.placed_at"),
-        currency=currency,
-        total=orders.total.read(row.total, currency),
-        is_paid=bool(row.paid),
-        charges=tuple(
-            ChargeFacts(
-                name=charge.name,
-                label=charge.label or charge.name.replace("_", " ").capitalize(),
-                kind=charge.kind,
-                effect=charge.effect,
-                over=charge.over,
-                amount=charge.amount.read(getattr(row, f"charge{i}"), currency),
-                tax=charge.tax.read(getattr(row, f"charge_tax{i}"), currency)
-                if charge.tax is not None
-                else 0,
-            )
-            for i, charge in enumerate(orders.charges)
-            if getattr(row, f"charge{i}")
-        ),
-    )
-
-    def pointed(part: Any, prefix: str) -> tuple[Any, ...]:
-        if part is None or part.of is None:
-            return key
-        return Key(part.of, "of").raw(row, prefix) or ()
-
-    return _OrderRow(
-        facts,
-        pointed(storefront.lines, "line_of"),
-        pointed(storefront.payments, "payment_of"),
-        pointed(storefront.prior_refunds, "prior_of"),
-    )
-
-
-def _with_customers(
-    session: Session, storefront: Storefront, rows: list[_OrderRow]
-) -> list[_OrderRow]:
-    """Fill in names and addresses of the orders that belong to a customer: one query."""
-    key = storefront.customer_key
-    refs = {row.facts.customer_ref for row in rows} - {None}
-    if key is None or not refs:
-        return rows
-    values = [key.from_ref(ref) for ref in refs if ref is not None]
-    found = session.execute(storefront.customers_statement().where(key.among(values)))
-    by_ref = {c.ref: c for c in (_customer(key, row) for row in found)}
-    filled = []
-    for row in rows:
-        customer = by_ref.get(row.facts.customer_ref or "")
-        if customer is None:
-            filled.append(row)
-            continue
-        named = replace(row.facts, customer_name=customer.name, customer_email=customer.email)
-        filled.append(replace(row, facts=named))
-    return filled
-
-
-def _customer(key: Key, row: Any) -> CustomerFacts:
-    values = key.raw(row, "key")
-    assert values is not None
-    return CustomerFacts(ref=key.to_ref(values), name=row.name or "", email=row.email or "")
-
-
-def _bundles(
-    session: Session, storefront: Storefront, rows: Sequence[_OrderRow]
-) -> list[OrderBundle]:
-    lines = _lines(session, storefront, rows)
-    payments, mapped = _payments(session, storefront, rows)
-    prior = _prior(session, storefront, rows)
-    return [
-        OrderBundle(
-            order=row.facts,
-            lines=tuple(lines[row.facts.ref]),
-            payments=tuple(payments[row.facts.ref]),
-            prior=tuple(prior[row.facts.ref]),
-            has_payments=row.facts.ref in mapped,
-        )
-        for row in rows
-    ]
-
-
-def _owners(rows: Sequence[_OrderRow], attribute: str) -> Mapping[tuple[Any, ...], OrderFacts]:
-    return {getattr(row, attribute): row.facts for row in rows if getattr(row, attribute)}
-
-
-def _lines(
-    session: Session, storefront: Storefront, rows: Sequence[_OrderRow]
-) -> Mapping[str, list[LineFacts]]:
-    p = storefront.lines
-    key, order = Key(p.key, "Lines.key"), Key(p.order, "Lines.order")
-    owners = _owners(rows, "line_of")
-    found: dict[str, list[LineFacts]] = defaultdict(list)
-    statement = storefront.lines_statement().where(order.among(list(owners)))
-    for row in session.execute(statement.order_by(*key.columns)):
-        owner, raw = owners.get(order.raw(row, "order") or ()), key.raw(row, "key")
-        if owner is None:  # a case-insensitive collation matched another order's text
-            continue
-        if raw is None:
-            raise MappingError("Lines.key is NULL on a row; map a key that every line has.")
-        total = p.total.read(row.total, owner.currency)
-        found[owner.ref].append(
-            LineFacts(
-                ref=key.to_ref(raw),
-                order_ref=owner.ref,
-                sku=str(row.sku or ""),
-                description=str(row.description or ""),
-                quantity=_pieces(row.quantity, owner),
-                list_price=p.list.read(row.list, owner.currency) if p.list else total,
-                total=total,
-                tax=p.tax.read(row.tax, owner.currency) if p.tax else 0,
-                dimensions={name: as_json(getattr(row, f"dim_{name}")) for name in p.dimensions},
-            )
-        )
-    return found
-
-
-def _payments(
-    session: Session, storefront: Storefront, rows: Sequence[_OrderRow]
-) -> tuple[Mapping[str, list[PaymentFacts]], set[str]]:
-    p = storefront.payments
-    found: dict[str, list[PaymentFacts]] = defaultdict(list)
-    if p is None:
-        return found, set()
-    key, order = Key(p.key, "Payments.key"), Key(p.order, "Payments.order")
-    owners = _owners(rows, "payment_of")
-    statement = storefront.payments_statement().where(order.among(list(owners)))
-    for row in session.execute(statement.order_by(*key.columns)):
-        owner, raw = owners.get(order.raw(row, "order") or ()), key.raw(row, "key")
-        if owner is None:  # a case-insensitive collation matched another order's text
-            continue
-        if raw is None:
-            raise MappingError("Payments.key is NULL on a row; map a key that every payment has.")
-        currency = str(row.currency).strip().upper() if p.currency is not None else owner.currency
-        found[owner.ref].append(
-            PaymentFacts(
-                ref=key.to_ref(raw),
-                order_ref=owner.ref,
-                gateway=row.gateway or None if p.gateway is not None else None,
-                charge_id=row.transaction or None if p.transaction is not None else None,
-                amount=p.amount.read(row.amount, currency),
-                currency=currency,
-                captured=bool(row.captured),
-                label=str(row.label or ""),
-            )
-        )
-    return found, set(found)
-
-
-def _prior(
-    session: Session, storefront: Storefront, rows: Sequence[_OrderRow]
-) -> Mapping[str, list[PriorFacts]]:
-    p = storefront.prior_refunds
-    found: dict[str, list[PriorFacts]] = defaultdict(list)
-    if p is None:
-        return found
-    key, order = Key(p.key, "PriorRefunds.key"), Key(p.order, "PriorRefunds.order")
-    owners = _owners(rows, "prior_of")
-
-    def named(row: Any, name: str) -> str | None:
-        value = getattr(p, name)
-        if value is None:
-            return None
-        pointer = Key(value, f"PriorRefunds.{name}")
-        raw = pointer.raw(row, name)
-        return pointer.to_ref(raw) if raw is not None else None
-
-    statement = storefront.prior_statement().where(order.among(list(owners)))
-    for row in session.execute(statement.order_by(*key.columns)):
-        owner, raw = owners.get(order.raw(row, "order") or ()), key.raw(row, "key")
-        if owner is None:  # a case-insensitive collation matched another order's text
-            continue
-        if raw is None:
-            raise MappingError("PriorRefunds.key is NULL on a row; map a key that every one has.")
-        amount = p.amount.read(row.amount, owner.currency)
-        if amount < 0:
-            raise MappingError(
-                f"PriorRefunds.amount of order {owner.number} is {row.amount!r}, below zero. Map "
-                "what was given back as a positive amount: minor(func.abs(...))."
-            )
-        found[owner.ref].append(
-            PriorFacts(
-                ref=key.to_ref(raw),
-                order_ref=owner.ref,
-                amount=amount,
-                at=_utc(row.at, storefront, "PriorRefunds.at"),
-                succeeded=bool(row.succeeded),
-                gateway_id=row.gateway_id if p.gateway_id is not None else None,
-                line_ref=named(row, "line"),
-                payment_ref=named(row, "payment"),
-            )
-        )
-    return found
-
-
-def _utc(value: Any, storefront: Storefront, name: str) -> datetime:
-    if not isinstance(value, datetime):
-        raise MappingError(f"{name} gave {value!r}, which is no date and time. Map a DateTime.")
-    if value.tzinfo is None:
-        return value.replace(tzinfo=ZoneInfo(storefront.timezone)).astimezone(UTC)
-    return value.astimezone(UTC)
-
-
-def _pieces(raw: Any, order: OrderFacts) -> int:
-    if raw is None or raw != int(raw) or raw < 0:
-        raise MappingError(
-            f"Lines.quantity of order {order.number} is {raw!r}, which is no number of pieces. "
-            "Map whole pieces, or the literal 1 for goods sold by weight."
-        )
-    return int(raw)
