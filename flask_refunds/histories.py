@@ -190,7 +190,7 @@ def _order(
         if transfer.payment_ref is not None and transfer.state in RESERVING:
             by_payment[transfer.payment_ref] += transfer.amount
     standing = stand(
-        bundle,
+        bundle.without_prior([r.gateway_refund_id for r in rows if r.gateway_refund_id]),
         line_tax=runtime.storefront.line_tax,
         committed=sum(m.amount for m in moved if m.state in RESERVING),
         given=given_by(moved),
@@ -227,6 +227,7 @@ def _transfers(refs: Sequence[str]) -> Executable:
             Transfer.detail,
             Transfer.amount,
             Transfer.payment_ref,
+            Transfer.gateway_refund_id,
             Transfer.replaces_id,
             Transfer.failure_code,
             Transfer.failure_message,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,19 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from example_app import db
+from example_app import db, wiring
 from example_app.models import Order, OrderItem, Payment
-from flask_refunds import RefundRequest, correcting, errors, issuing, outcomes, recording
+from flask_refunds import (
+    PriorRefunds,
+    RefundRequest,
+    correcting,
+    errors,
+    histories,
+    issuing,
+    minor,
+    outcomes,
+    recording,
+)
 from flask_refunds.models import Account, Event, Posting, Refund, Transfer
 from flask_refunds.processing import process
 from flask_refunds.reconciling import sweep
@@ -650,3 +661,44 @@ def test_a_change_of_the_orders_currency_is_refused_after_a_refund(
     with pytest.raises(errors.CurrencyChanged):
         issue(app, whole(order, "two"))
     assert tables(app)["committed"] == 300
+
+
+def test_a_refund_of_ours_that_the_host_notes_too_counts_once(
+    simulator: Simulator, open_shop: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host mirrors the gateway's refunds, ours among them, as payments of another kind."""
+    known = wiring.STOREFRONT
+    assert known.payments is not None
+    mirrored = PriorRefunds(
+        key=Payment.id,
+        order=Payment.order_id,
+        amount=minor(Payment.amount_cents),
+        at=Payment.created_at,
+        gateway_id=Payment.transaction_id,
+        where=Payment.kind == "refund",
+    )
+    payments = replace(known.payments, where=Payment.kind != "refund")
+    storefront = replace(known, payments=payments, prior_refunds=mirrored)
+    monkeypatch.setattr(wiring, "STOREFRONT", storefront)
+    app = open_shop()
+    sale = sell(simulator, "30.00")
+    order = place_order(app, (3000, 1), cards={sale: 3000})
+    issue(app, card(order, everything=False, selections=some("1", 1000)))
+    sweep_until_final(app)
+    with app.app_context():
+        ours = transfer_of(app).gateway_refund_id
+        for transaction, cents in ((ours, 1000), ("made elsewhere", 500)):
+            db.session.add(
+                Payment(
+                    order_id=1,
+                    kind="refund",
+                    transaction_id=transaction,
+                    amount_cents=cents,
+                    currency="USD",
+                )
+            )
+        db.session.commit()
+        assert issuing.quote(runtime_of(app), order).standing.balance == 1500
+        assert histories.order_now(runtime_of(app), order).prior == 500
+    issue(app, whole(order, "the rest"))
+    assert tables(app)["committed"] == 2500
