@@ -37,6 +37,8 @@ class Dashboard(StaffOnly, AdminIndexView):
     """Sales today, this week and this month, and the latest orders."""
 
     template: ClassVar[str] = "admin/dashboard.html"
+    #: What the large figures of the tiles are.
+    headline: ClassVar[str] = "Sales"
 
     def sales_select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
         """Return ``currency, sales_cents`` of what was sold from ``start`` to ``end``, included."""
@@ -88,5 +90,5 @@ class Dashboard(StaffOnly, AdminIndexView):
             .limit(8)
         ).all()
         tiles = self.tiles(datetime.now(UTC).date())
-        page: str = self.render(self.template, tiles=tiles, latest=latest)
+        page: str = self.render(self.template, tiles=tiles, latest=latest, headline=self.headline)
         return page

@@ -62,6 +62,7 @@ class NetSummary(NetReport, SummaryReport):
 class NetDashboard(NetReport, Dashboard):
     """Sales less refunds; gross, refunds and what is on its way below."""
 
+    headline = "Sales, net"
     netting = Netting(key=(), measures={"sales_cents": "paid"}, currency="currency", unit="minor")
 
     def sales_select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:

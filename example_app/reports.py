@@ -108,7 +108,7 @@ class BaseReport(StaffOnly, BaseView):
         writer.writerow(column.title for column in self.columns)
         for row in self.rows(start, end):
             writer.writerow(
-                plain(row[column.key]) if column.kind == "money" else row[column.key]
+                plain(row[column.key]) if column.kind == "money" else harmless(row[column.key])
                 for column in self.columns
             )
         name = f"{str(self.name).lower().replace(' ', '-')}-{start}-{end}.csv"
@@ -172,11 +172,15 @@ class SummaryReport(BaseReport):
         )
 
 
+def harmless(value: Any) -> Any:
+    """Return *value* so that no spreadsheet takes a text for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
 def placed_between(start: date, end: date) -> ColumnElement[bool]:
     """Return the condition that an order was placed from ``start`` to ``end``, both included."""
-    midnight = datetime.combine(start, time())
-    return (Order.placed_at >= midnight) & (
-        Order.placed_at < datetime.combine(end, time()) + timedelta(days=1)
+    return Order.placed_at.between(
+        datetime.combine(start, time.min), datetime.combine(end, time.max)
     )
 
 

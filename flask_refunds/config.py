@@ -115,6 +115,9 @@ class Config:
             Locale.parse(self.locale)
         except (UnknownLocaleError, ValueError):
             raise _wrong("locale", self.locale, "a CLDR locale, as 'en_GB'") from None
+        url = self.support_url
+        if url is not None and not url.startswith(("https://", "http://", "mailto:", "tel:", "/")):
+            raise _wrong("support_url", url, "an address that begins with https:// or mailto:")
         if self.complete_on not in {"accepted", "settled"}:
             raise _wrong("complete_on", self.complete_on, "'accepted' or 'settled'")
         for name in ("reasons", "other_means"):

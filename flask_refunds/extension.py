@@ -1,5 +1,6 @@
 """``Refunds``: the only place where everything is wired."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ from flask_refunds.reports import register_reports
 from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
+
+log = logging.getLogger("flask_refunds")
 
 GatewayBuilder = Callable[[Mapping[str, Any]], RefundGateway]
 
@@ -63,6 +66,7 @@ class Refunds:
         *reports* are net report classes, each of which takes the place of the host's report that
         it subclasses. Raises :exc:`~flask_refunds.errors.ConfigurationError`.
         """
+        self._check(app)
         if wired.KEY in app.extensions:
             raise ConfigurationError(
                 "Refunds is already wired into this application; call init_app once."
@@ -81,7 +85,14 @@ class Refunds:
             queue=self._queue(config),
             after_refund=self.after_refund,
         )
+        for name, problem in runtime.gateways.problems().items():
+            log.warning("refunds: the gateway %r cannot be used: %s", name, problem)
         gatekeeper = _view_of(admin, self.storefront.order_model) or base_view
+        if gatekeeper is None:
+            log.warning(
+                "refunds: the admin has no view of the orders, so that nobody may open our pages. "
+                "Call init_app after the host's views are added, or pass base_view=."
+            )
         app.extensions[wired.KEY] = wired.Wired(
             runtime=runtime,
             policy=self.policy,
@@ -109,6 +120,24 @@ class Refunds:
         )
         register_reports(app, admin, reports)
 
+    def _check(self, app: Flask) -> None:
+        if isinstance(self.policy, type):
+            raise ConfigurationError(
+                f"policy= is the class {self.policy.__name__}; pass an instance of it."
+            )
+        for name, build in self.gateways.items():
+            if not callable(build):
+                raise ConfigurationError(
+                    f"gateways[{name!r}] is {build!r}; pass a callable that builds the gateway "
+                    "from the config, such as BraintreeGateway.from_config."
+                )
+        binds = app.config.get("SQLALCHEMY_BINDS") or {}
+        key = app.config.get("REFUNDS_BIND_KEY")
+        if key is not None and key not in binds:
+            raise ConfigurationError(
+                f"REFUNDS_BIND_KEY is {key!r}, which SQLALCHEMY_BINDS does not have."
+            )
+
     def create_all(self) -> None:
         """Create our tables without migrations, for tests. Needs an application context."""
         Base.metadata.create_all(wired.current().runtime.sessions.engine)
@@ -125,7 +154,14 @@ class Refunds:
 
     @staticmethod
     def _queue(config: Config) -> WakeUp:
-        return RqWakeUp(config.redis_url, config.queue) if config.redis_url else NoQueue()
+        if not config.redis_url:
+            return NoQueue()
+        try:
+            return RqWakeUp(config.redis_url, config.queue)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"REFUNDS_REDIS_URL is {config.redis_url!r}: {error}"
+            ) from None
 
 
 def _view_of(admin: Admin, model: type | None) -> BaseView | None:

@@ -4,7 +4,7 @@ The quote in the modal and the issue under the lock run the same two functions: 
 and :func:`plan`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +29,7 @@ class CardProblem(StrEnum):
     NOT_CAPTURED = "not_captured"
     NO_GATEWAY = "no_gateway"
     UNKNOWN_GATEWAY = "unknown_gateway"
+    NOT_CONFIGURED = "not_configured"
     NO_TRANSACTION = "no_transaction"
     OTHER_CURRENCY = "other_currency"
     NOTHING_LEFT = "nothing_left"
@@ -145,12 +146,13 @@ def stand(
     committed: int,
     given: Mapping[tuple[str, str], Components],
     by_payment: Mapping[str, int],
-    gateways: Collection[str],
+    gateways: Mapping[str, bool],
 ) -> Standing:
     """Return how the order of *bundle* stands.
 
     *committed* is what our transfers reserve or have given back, *given* the same by
-    ``(kind, line ref)``, *by_payment* by payment ref; *gateways* are the names that we can use.
+    ``(kind, line ref)``, *by_payment* by payment ref; *gateways* are the names that
+    we know, and whether their settings are complete.
     """
     items = entitle(bundle.lines, bundle.order.charges, line_tax=line_tax)
     items = with_given(with_prior(items, bundle.prior), given)
@@ -287,7 +289,7 @@ def _card(
     payment: PaymentFacts,
     bundle: OrderBundle,
     by_payment: Mapping[str, int],
-    gateways: Collection[str],
+    gateways: Mapping[str, bool],
 ) -> Card:
     prior = sum(p.amount for p in bundle.prior if p.succeeded and p.payment_ref == payment.ref)
     left = max(0, payment.amount - prior - by_payment.get(payment.ref, 0))
@@ -298,6 +300,8 @@ def _card(
         problem = CardProblem.NO_GATEWAY
     elif payment.gateway not in gateways:
         problem = CardProblem.UNKNOWN_GATEWAY
+    elif not gateways[payment.gateway]:
+        problem = CardProblem.NOT_CONFIGURED
     elif not payment.charge_id:
         problem = CardProblem.NO_TRANSACTION
     elif payment.currency != bundle.order.currency:

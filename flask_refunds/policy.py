@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from flask import current_app
+
 from flask_refunds.errors import NoActor, NotAllowed
 
 
@@ -59,10 +61,16 @@ class AdminAccessPolicy:
 
 
 def flask_login_actor() -> Actor | None:
-    """Return Flask-Login's current user as an actor; ``None`` when nobody is signed in."""
-    from flask_login import current_user  # the host's; not ours to require
+    """Return Flask-Login's current user as an actor.
 
-    if not current_user or not current_user.is_authenticated:
+    ``None`` when nobody is signed in, and in a shop without Flask-Login: pass
+    ``AdminAccessPolicy(actor=…)`` there.
+    """
+    try:
+        from flask_login import current_user  # the host's; not ours to require
+    except ImportError:
+        return None
+    if not hasattr(current_app, "login_manager") or not current_user.is_authenticated:
         return None
     identity = str(current_user.get_id())
     for name in ("email", "username", "name"):

@@ -36,17 +36,20 @@ class GatewayRegistry:
     def __iter__(self) -> Iterator[str]:
         return iter(self._builders)
 
-    def usable(self) -> tuple[str, ...]:
-        """Return the names of the gateways whose settings are complete."""
-        names = []
+    def problems(self) -> Mapping[str, str]:
+        """Return what is the matter with the gateways whose settings are not complete."""
+        found = {}
         for name in self._builders:
             try:
                 self.get(name)
             except ConfigurationError as error:
-                log.debug("refunds: the gateway %r cannot be used: %s", name, error)
-            else:
-                names.append(name)
-        return tuple(names)
+                found[name] = str(error)
+        return found
+
+    def usable(self) -> Mapping[str, bool]:
+        """Return all names, and whether the settings of each gateway are complete."""
+        broken = self.problems()
+        return {name: name not in broken for name in self._builders}
 
     def get(self, name: str) -> RefundGateway:
         """Return the gateway *name*.

@@ -44,6 +44,7 @@ _CARDS = {
     "not_captured": "The card was never charged.",
     "no_gateway": "The payment did not go through a gateway that can pay it back.",
     "unknown_gateway": "The payment went through a gateway that is not set up here.",
+    "not_configured": "The settings of the gateway are missing; ask whoever runs the shop.",
     "no_transaction": "The payment has no transaction number of the gateway.",
     "other_currency": "The payment is in another currency than the order.",
     "nothing_left": "All that this card paid was given back already.",

@@ -1,5 +1,6 @@
 """``status``: whether the work is being done, for people and for monitors."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
 from flask_refunds.desks import UNKNOWN_FOR
+from flask_refunds.errors import NotMigrated
 from flask_refunds.models import Transfer
 from flask_refunds.queueing import RqWakeUp
 from flask_refunds.runtime import Runtime
@@ -34,19 +36,21 @@ class Count:
 class Status:
     """``stuck``: in flight and overdue, or unknown for so long that a person should look.
 
-    ``failed`` waits for a person to decide; ``queue`` is its depth, ``"down"`` or ``"none"``.
+    ``failed`` waits for a person to decide; ``queue`` is its depth, ``"down"`` or ``"none"``;
+    ``gateways`` says what is the matter with those that cannot be used.
     """
 
     counts: tuple[Count, ...]
     stuck: int
     failed: int
     queue: int | str
+    gateways: Mapping[str, str]
 
     @property
     def exit_status(self) -> int:
         if self.stuck:
             return CRITICAL
-        return WARNING if self.failed or self.queue == "down" else OK
+        return WARNING if self.failed or self.gateways or self.queue == "down" else OK
 
 
 @click.command()
@@ -56,10 +60,14 @@ class Status:
 def status(context: click.Context, as_json: bool) -> None:
     """Tell how many transfers are in which state, and whether anything is stuck.
 
-    Exits with 2 when something is stuck, with 1 when something failed or the queue is down, and
-    with 0 otherwise.
+    Exits with 2 when something is stuck or the tables are missing, with 1 when something failed,
+    the queue is down or a gateway cannot be used, and with 0 otherwise.
     """
-    found = read(services())
+    try:
+        found = read(services())
+    except NotMigrated as error:
+        click.echo(f"Error: {error}", err=True)
+        context.exit(CRITICAL)
     if as_json:
         print_json({**asdict(found), "exit_status": found.exit_status})
     else:
@@ -68,6 +76,8 @@ def status(context: click.Context, as_json: bool) -> None:
             [(c.state, c.transfers, _age(c.oldest)) for c in found.counts],
         )
         click.echo(f"stuck: {found.stuck}  failed: {found.failed}  queue: {found.queue}")
+        for name, problem in found.gateways.items():
+            click.echo(f"gateway {name} cannot be used: {problem}")
     context.exit(found.exit_status)
 
 
@@ -75,7 +85,13 @@ def read(runtime: Runtime) -> Status:
     """Return how the work stands."""
     now = runtime.now()
     counts, stuck, failed = runtime.sessions.read(lambda session: _read(session, runtime, now))
-    return Status(counts=counts, stuck=stuck, failed=failed, queue=_depth(runtime))
+    return Status(
+        counts=counts,
+        stuck=stuck,
+        failed=failed,
+        queue=_depth(runtime),
+        gateways=runtime.gateways.problems(),
+    )
 
 
 def _read(session: Session, runtime: Runtime, now: datetime) -> tuple[tuple[Count, ...], int, int]:

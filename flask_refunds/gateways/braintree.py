@@ -45,12 +45,19 @@ with warnings.catch_warnings():  # the SDK warns of a class of its own while it 
     from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
     from braintree.exceptions.http.timeout_error import ConnectTimeoutError
 
-_CONFIGURATION = (
-    exceptions.AuthenticationError,
-    exceptions.AuthorizationError,
-    exceptions.NotFoundError,
-    exceptions.UpgradeRequiredError,
-)
+_CONFIGURATION = {
+    exceptions.AuthenticationError: (
+        "Braintree refused our keys; check the REFUNDS_BRAINTREE_ settings."
+    ),
+    exceptions.AuthorizationError: (
+        "Braintree does not let these keys do this; check the API user's role."
+    ),
+    exceptions.NotFoundError: (
+        "Braintree has no such transaction under this merchant; check the keys and the payment."
+    ),
+    exceptions.UpgradeRequiredError: "Braintree wants a newer version of its SDK; upgrade it.",
+}
+"""SDK exceptions that prove that nothing was done and that only people can mend, in words."""
 
 Answer = TypeVar("Answer")
 Receipt = TypeVar("Receipt")
@@ -251,8 +258,9 @@ class BraintreeGateway:
 
 def _certain(error: Exception) -> GatewayError | None:
     """Return our error for an SDK exception that proves that nothing was done."""
-    if isinstance(error, _CONFIGURATION):
-        return Rejected(_describe(error), raw_status=type(error).__name__)
+    for kind, words in _CONFIGURATION.items():
+        if isinstance(error, kind):
+            return Rejected(words, raw_status=type(error).__name__)
     if isinstance(error, exceptions.TooManyRequestsError | ConnectTimeoutError):
         return Unavailable(_describe(error))
     if isinstance(error, SdkConnectionError) and _never_connected(error):

@@ -10,9 +10,17 @@ from sqlalchemy import Select, Table, select
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import iterate
 
+from flask_refunds import money
 from flask_refunds.errors import MappingError
 from flask_refunds.storefront.facts import ChargeEffect, ChargeKind, ChargeOver, LineTax
-from flask_refunds.storefront.values import Key, amount_expression, expression, model_of
+from flask_refunds.storefront.values import (
+    Key,
+    amount_expression,
+    condition,
+    expression,
+    model_of,
+    one_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +150,7 @@ class Storefront:
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
+        self._check_words()
         for part, _, statement in self.statements():
             froms = statement.get_final_froms()
             if len(froms) > 1:
@@ -164,6 +173,21 @@ class Storefront:
                 f"The storefront's tables are on several binds ({sorted(map(str, binds))}). All of "
                 "its parts must be in one database, so that one transaction can lock and read them."
             )
+
+    def _check_words(self) -> None:
+        one_of("Storefront.line_tax", self.line_tax, LineTax)
+        for charge in self.orders.charges:
+            name = f"Orders.charges[{charge.name!r}]"
+            one_of(f"{name}.kind", charge.kind, ChargeKind)
+            one_of(f"{name}.effect", charge.effect, ChargeEffect)
+            one_of(f"{name}.over", charge.over, ChargeOver)
+        if isinstance(self.orders.currency, str):
+            try:
+                money.exponent(self.orders.currency)
+            except ValueError as error:
+                raise MappingError(
+                    f"Orders.currency: {error}. Pass a column, or a code such as 'EUR'."
+                ) from None
 
     @cached_property
     def order_key(self) -> Key:
@@ -210,7 +234,8 @@ class Storefront:
         columns = self.order_key.labelled("key")
         if o.customer is not None:
             columns += Key(o.customer, "Orders.customer").labelled("customer")
-        columns += _plain(o, "Orders", "number placed_at currency paid guest_name guest_email")
+        columns += _plain(o, "Orders", "number placed_at currency guest_name guest_email")
+        columns.append(condition(o.paid, "Orders.paid").label("paid"))
         columns.append(amount_expression(o.total, "Orders.total").label("total"))
         for i, charge in enumerate(o.charges):
             name = f"Orders.charges[{charge.name!r}]"
@@ -243,7 +268,8 @@ class Storefront:
         assert p is not None
         columns = Key(p.key, "Payments.key").labelled("key")
         columns += Key(p.order, "Payments.order").labelled("order")
-        columns += _plain(p, "Payments", "gateway transaction currency captured label")
+        columns += _plain(p, "Payments", "gateway transaction currency label")
+        columns.append(condition(p.captured, "Payments.captured").label("captured"))
         columns += _amounts(p, "Payments", "amount")
         return _select(p, columns)
 
@@ -258,7 +284,8 @@ class Storefront:
         assert p is not None
         columns = Key(p.key, "PriorRefunds.key").labelled("key")
         columns += Key(p.order, "PriorRefunds.order").labelled("order")
-        columns += _plain(p, "PriorRefunds", "at succeeded gateway_id")
+        columns += _plain(p, "PriorRefunds", "at gateway_id")
+        columns.append(condition(p.succeeded, "PriorRefunds.succeeded").label("succeeded"))
         for name in ("line", "payment"):
             if getattr(p, name) is not None:
                 columns += Key(getattr(p, name), f"PriorRefunds.{name}").labelled(name)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 from uuid import UUID
 
-from sqlalchemy import Select, and_, false, literal, or_
+from sqlalchemy import Select, String, and_, false, literal, or_
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
@@ -72,6 +72,23 @@ def expression(value: Any, name: str) -> ColumnElement[Any]:
     return literal(value)
 
 
+def condition(value: Any, name: str) -> ColumnElement[Any]:
+    """Return *value* as a condition; a text column is none, whatever it says."""
+    made = expression(value, name)
+    if isinstance(made.type, String):
+        raise MappingError(
+            f"{name} is a text, not a condition. Write one, such as Order.status == 'paid'."
+        )
+    return made
+
+
+def one_of(name: str, value: Any, words: Any) -> None:
+    """Refuse a *value* that is not among the *words* of a ``Literal``."""
+    if value not in get_args(words):
+        listed = ", ".join(map(repr, get_args(words)))
+        raise MappingError(f"{name} is {value!r}. Pass one of {listed}.")
+
+
 def amount_expression(value: Any, name: str) -> ColumnElement[Any]:
     """Return the expression of an :class:`Amount`, or ask for its unit."""
     if not isinstance(value, Amount):
@@ -96,6 +113,8 @@ class Key:
 
     def __init__(self, value: Any, name: str) -> None:
         values = value if isinstance(value, tuple) else (value,)
+        if isinstance(value, str):
+            raise MappingError(f"{name} is the text {value!r}. Pass the column that holds the key.")
         self.name = name
         self.attributes = values
         self.columns: tuple[ColumnElement[Any], ...] = tuple(expression(v, name) for v in values)

@@ -122,6 +122,24 @@ def test_a_mapping_may_be_columns_literals_expressions_and_subqueries() -> None:
             "two charges have the same name",
         ),
         (lambda: {"timezone": "Mars"}, "Storefront.timezone is 'Mars'"),
+        (lambda: {"line_tax": "never"}, "Storefront.line_tax is 'never'. Pass one of"),
+        (lambda: {"orders": orders(currency="XXQ")}, "Orders.currency: 'XXQ' is not an ISO"),
+        (lambda: {"orders": orders(key="id")}, "Orders.key is the text 'id'"),
+        (lambda: {"orders": orders(paid=Sale.number)}, "Orders.paid is a text, not a condition"),
+        (
+            lambda: {
+                "orders": orders(charges=[Charge(name="x", kind="rows", amount=minor(1))])  # type: ignore[arg-type]
+            },
+            r"Orders.charges\['x'\].kind is 'rows'. Pass one of 'row', 'spread'",
+        ),
+        (
+            lambda: {
+                "orders": orders(
+                    charges=[Charge(name="x", kind="row", amount=minor(1), effect="taxx")]  # type: ignore[arg-type]
+                )
+            },
+            "effect is 'taxx'",
+        ),
         (
             lambda: {
                 "payments": Payments(

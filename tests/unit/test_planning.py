@@ -91,7 +91,9 @@ def line(ref: str, total: int, quantity: int = 1, tax: int = 0, discount: int = 
 def standing(bundle: OrderBundle, **known: Any) -> Standing:
     """Return how *bundle* stands when nothing, or what is *known*, was given back."""
     facts: dict[str, Any] = {"committed": 0, "given": {}, "by_payment": {}, **known}
-    return stand(bundle, line_tax="before_discount", gateways=("braintree",), **facts)
+    return stand(
+        bundle, line_tax="before_discount", gateways={"braintree": True, "unset": False}, **facts
+    )
 
 
 def ask(*selections: Selection, **wishes: Any) -> RefundRequest:
@@ -205,6 +207,7 @@ def test_cash_on_a_card_order_needs_other_means_for_the_rest() -> None:
     [
         ({"gateway": None}, CardProblem.NO_GATEWAY),
         ({"gateway": "paypal"}, CardProblem.UNKNOWN_GATEWAY),
+        ({"gateway": "unset"}, CardProblem.NOT_CONFIGURED),
         ({"charge_id": None}, CardProblem.NO_TRANSACTION),
         ({"currency": "EUR"}, CardProblem.OTHER_CURRENCY),
     ],
