@@ -88,6 +88,9 @@ class IssueForm(OwnForm):
 
     def wanted(self, order_ref: str, customer_ref: str | None) -> RefundRequest | None:
         """Return what the form asks for; ``None`` if malformed, with errors at the fields."""
+        if self.everything.data and self._contradicts():
+            words = "This takes all that is left, but other figures were typed. Choose one of both."
+            self.everything.errors = [*self.everything.errors, gettext(words)]
         request = RefundRequest(
             order_ref=order_ref,
             token=self.token.data or "",
@@ -124,6 +127,18 @@ class IssueForm(OwnForm):
                 )
         return tuple(selections)
 
+    def _contradicts(self) -> bool:
+        """Return whether anything was typed that is not what is left."""
+        left = {(item.kind, item.ref): item.left for item in self.standing.items}
+        for key, entry in self.entries.items():
+            pieces, paid = (left[key].quantity, left[key].paid) if key in left else (0, 0)
+            if _is_filled(entry.quantity) and _pieces(entry.quantity) != pieces:
+                return True
+            if _is_filled(entry.amount) and self._amount(entry.amount) != paid:
+                return True
+        more = self.adjustment
+        return _is_filled(more) and self._amount(more) != self.standing.adjustment
+
     def _amount(self, field: Any, *, of: Any = None, pieces: int = 0) -> int | None:
         """Return a typed amount in minor units, ``None`` if blank; the adjustment is signed."""
         text = (field.data or "").strip()
@@ -154,6 +169,10 @@ class IssueForm(OwnForm):
                 if item.ref == ref:
                     return entry[part]
         return self[name] if name in self and name != "lines" else None
+
+
+def _is_filled(field: Any) -> bool:
+    return bool((field.data or "").strip())
 
 
 def _pieces(field: Any) -> int:

@@ -255,6 +255,42 @@ def test_a_corrected_form_goes_through_with_the_same_token(shop: Shop, modal: Mo
     assert shop.count() == 1
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"adjustment": "-10.00"},
+        {"adjustment": "x"},
+        {"lines__0__amount": "10.00"},
+        {"lines__0__quantity": "1"},
+        {"lines__0__quantity": "0"},
+        {"lines__2__amount": "0"},
+    ],
+)
+def test_everything_together_with_other_figures_is_refused(
+    shop: Shop, modal: Modal, typed: dict[str, str]
+) -> None:
+    answer = modal.send(**CASH, everything="y", **typed)
+    assert answer.status == 422
+    assert "but other figures were typed" in answer.error_at("everything")
+    told = modal.send("quote", everything="y", **typed).json
+    assert "but other figures were typed" in told["errors"]["everything"]
+    assert told["total"] == ""
+    assert_nothing_written(shop)
+
+
+def test_everything_together_with_what_is_left_goes_through(shop: Shop) -> None:
+    with shop.app.app_context():
+        order = db.session.get_one(Order, int(shop.orders["bobs"]))
+        pay(order, "cash", 1000, "Cash")
+        db.session.commit()
+    modal = opened(shop, "bobs")
+    told = modal.send("quote", everything="y").json
+    assert told["lines"]["adjustment"] == "10.00"
+    typed = {name.replace("-", "__"): value for name, value in told["lines"].items()}
+    assert modal.send(**CASH, everything="y", **typed).status == 201
+    assert refunds(shop)[0].amount == 5735 + 1000
+
+
 @pytest.mark.parametrize("name", ["cash", "lost", "strange"])
 def test_a_card_that_cannot_take_it_is_refused_at_the_tick_box(shop: Shop, name: str) -> None:
     answer = opened(shop, name).send(**CARD, everything="y")
@@ -288,10 +324,10 @@ class TestGatewayWithoutKeys:
         return {"REFUNDS_BRAINTREE_PRIVATE_KEY": ""}
 
     def test_the_card_is_not_offered_and_not_taken(self, shop: Shop, modal: Modal) -> None:
-        assert "a gateway that is not set up here" in text_of(modal.html)
+        assert "The settings of the gateway are missing" in text_of(modal.html)
         answer = modal.send(**CARD, **ONE_PAD)
         assert answer.status == 422
-        assert "a gateway that is not set up here" in answer.error_at("to_card")
+        assert "The settings of the gateway are missing" in answer.error_at("to_card")
         assert_nothing_written(shop)
 
     def test_other_means_still_work(self, shop: Shop, modal: Modal) -> None:

@@ -311,6 +311,9 @@
         once(form, event);
       }
     });
+    form.addEventListener("formdata", function (event) {
+      all("[data-refunds-lines] input[readonly]", form).forEach((shown) => event.formData.delete(shown.name));
+    });
     everything(form, within("[data-refunds-everything]", form).checked, true);
     quoteSoon(form, 0);
   }
@@ -331,6 +334,7 @@
     }
   }
 
+  /* What "everything" comes to is shown in the fields and not sent: only the tick counts. */
   function everything(form, on, first) {
     all("[data-refunds-lines] input[type=text]", form).forEach(function (field) {
       field.readOnly = on;
