@@ -164,7 +164,7 @@ class TokenReused(Refusal):
 
 
 class MissingToken(Refusal):
-    """The form came without its one-time token."""
+    """The form came without a one-time token that was made for it."""
 
 
 class NotAllowed(Refusal):

@@ -76,6 +76,12 @@ class IssueForm(OwnForm):
         return [(item, entries[item.kind, item.ref]) for item in self.standing.items]
 
     @property
+    def is_filled(self) -> bool:
+        """Whether anything to refund was ticked or typed."""
+        typed = [f for entry in self.entries.values() for f in (entry.quantity, entry.amount)]
+        return bool(self.everything.data) or any(map(_is_filled, [*typed, self.adjustment]))
+
+    @property
     def problems(self) -> list[tuple[str, str]]:
         """Every error with the id of its field, as the form shows them; no id: the whole form."""
         found = [("", message) for message in self.page_errors]
@@ -88,6 +94,8 @@ class IssueForm(OwnForm):
 
     def wanted(self, order_ref: str, customer_ref: str | None) -> RefundRequest | None:
         """Return what the form asks for; ``None`` if malformed, with errors at the fields."""
+        if len(self.entries) < len(self.lines):
+            self.page_errors.append(gettext("A line was sent twice. Reload the page."))
         if self.everything.data and self._contradicts():
             words = "This takes all that is left, but other figures were typed. Choose one of both."
             self.everything.errors = [*self.everything.errors, gettext(words)]

@@ -86,7 +86,7 @@ class IssueView(RefundsPage):
         html = self.render(
             "refunds/forecast.html", seen=seen, currency=currency, failure_text=failure_text
         )
-        return jsonify(html=html)
+        return jsonify(html=html.strip())
 
     def _open(self) -> tuple[IssueForm, str, Actor]:
         """Return the form of the order that the URL names, for whoever may refund it."""
@@ -115,10 +115,8 @@ class IssueView(RefundsPage):
         if wanted is None:
             return self._show(form, 422)
         try:
-            if not wanted.token:
-                raise errors.MissingToken()
             if not check_one_time_token(wanted.token, actor, order_ref):
-                raise errors.TokenReused()
+                raise errors.MissingToken()
             issued = issuing.issue(self.runtime, wanted, actor, permit=self._permitted)
         except (errors.Refusal, errors.Busy) as refusal:
             status = form.refuse(refusal).status

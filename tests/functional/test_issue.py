@@ -398,6 +398,14 @@ def test_a_line_of_another_order_is_refused(shop: Shop, modal: Modal) -> None:
     assert_nothing_written(shop)
 
 
+def test_a_line_that_was_sent_twice_is_refused(shop: Shop, modal: Modal) -> None:
+    twice = {"lines__9__kind": "line", "lines__9__ref": modal.values["lines-0-ref"]}
+    answer = modal.send(**CASH, **ONE_PAD, **twice, lines__9__quantity="2")
+    assert answer.status == 422
+    assert "A line was sent twice." in answer.summary
+    assert_nothing_written(shop)
+
+
 # ------------------------------------------------------------------ sent twice
 
 
@@ -421,25 +429,28 @@ def test_a_replayed_form_with_another_body_is_a_conflict(shop: Shop, modal: Moda
     assert form_of(answer.html)["token"] != modal.values["token"]
 
 
-def test_a_form_of_another_person_is_a_conflict(shop: Shop, modal: Modal) -> None:
-    other = opened(shop, "plain", "support")
-    answer = other.send(**CASH, **ONE_PAD, token=modal.values["token"])
-    assert answer.status == 409
-    assert_nothing_written(shop)
-
-
-def test_a_form_of_another_order_is_a_conflict(shop: Shop, modal: Modal) -> None:
-    answer = opened(shop, "bobs").send(**CASH, everything="y", token=modal.values["token"])
-    assert answer.status == 409
-    assert_nothing_written(shop)
-
-
 @pytest.mark.parametrize("given", [None, "", "made-up"])
-def test_a_form_without_our_token_writes_nothing(
+def test_a_form_without_our_token_is_refused_and_given_one(
     shop: Shop, modal: Modal, given: str | None
 ) -> None:
     answer = modal.send(**CASH, **ONE_PAD, token=given)
-    assert answer.status in {400, 409}
+    assert answer.status == 400
+    assert "The form is incomplete. Nothing was refunded" in answer.summary
+    assert_nothing_written(shop)
+    modal.values = form_of(answer.html)
+    assert modal.send().status == 201
+
+
+def test_a_token_of_another_person_is_none(shop: Shop, modal: Modal) -> None:
+    other = opened(shop, "plain", "support")
+    answer = other.send(**CASH, **ONE_PAD, token=modal.values["token"])
+    assert answer.status == 400
+    assert_nothing_written(shop)
+
+
+def test_a_token_of_another_order_is_none(shop: Shop, modal: Modal) -> None:
+    answer = opened(shop, "bobs").send(**CASH, everything="y", token=modal.values["token"])
+    assert answer.status == 400
     assert_nothing_written(shop)
 
 
@@ -644,6 +655,21 @@ def test_the_quote_names_the_field_that_is_wrong(
     told = quote(modal, **changes)
     assert list(told["errors"]) == [field]
     assert told["total"] == ""
+
+
+def test_a_form_that_was_filled_in_is_not_called_empty(modal: Modal) -> None:
+    assert "Nothing is selected yet." in text_of(modal.html)
+    nothing = modal.send(**CASH)
+    assert "Nothing is selected yet." in text_of(nothing.html)
+    for typed in ({"everything": "y"}, {"adjustment": "5"}, ONE_PAD, {"lines__1__amount": "x"}):
+        answer = modal.send(**typed)
+        assert answer.status == 422
+        assert "Nothing is selected yet." not in text_of(answer.html)
+
+
+def test_without_a_forecast_nothing_at_all_comes(modal: Modal) -> None:
+    assert modal.send("forecast", **CARD, lines__0__amount="x").json == {"html": ""}
+    assert modal.send("forecast", **CARD).json == {"html": ""}
 
 
 def foretold(modal: Modal, **changes: str) -> str:
