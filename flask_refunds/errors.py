@@ -50,6 +50,14 @@ class UnknownOrder(Refusal):
     """There is no such order in the shop."""
 
 
+class UnknownCustomer(Refusal):
+    """There is no such customer in the shop."""
+
+
+class UnknownPage(Refusal):
+    """There is no such page of a list."""
+
+
 class UnknownRefund(Refusal):
     """There is no such refund."""
 

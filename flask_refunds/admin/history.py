@@ -12,7 +12,7 @@ from flask_refunds import errors, histories, wired
 from flask_refunds.admin import references
 from flask_refunds.admin.pages import RefundsPage
 from flask_refunds.admin.presenting import failure_text, support_url
-from flask_refunds.admin.refusals import Explained, explain
+from flask_refunds.admin.refusals import explain
 from flask_refunds.admin.words import gettext
 from flask_refunds.desks import refund_number
 from flask_refunds.histories import History, Owner
@@ -44,7 +44,7 @@ class HistoryView(RefundsPage):
         opened = references.read_order_token(request.args.get("order", "")) if _asked() else None
         history = self._history(opened, number)
         if history is None:
-            return self.problem(Explained(field=None, message=_no_customer(), status=404))
+            raise errors.UnknownCustomer()
         whose = whose_arguments(history.owner)
         orders = self.shown(history.orders, whose.get("customer"))
         return self.render(
@@ -144,7 +144,3 @@ def _refusals(currencies: Iterable[str]) -> Mapping[str, str]:
 
 def _asked() -> bool:
     return "order" in request.args
-
-
-def _no_customer() -> str:
-    return gettext("The shop has no such customer.")

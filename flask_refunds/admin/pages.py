@@ -1,9 +1,10 @@
 """What all of our pages have in common: access, and an answer to everything that may go wrong."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, jsonify, make_response
+from flask import Blueprint, Flask, Response, jsonify, make_response
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, BaseView
 
@@ -14,9 +15,17 @@ from flask_refunds.admin.words import gettext
 from flask_refunds.policy import Actor
 from flask_refunds.runtime import Runtime
 
+log = logging.getLogger("flask_refunds")
+
 
 class RefundsPage(HostAccess):
-    """A page of ours. A refusal or a missing table that a view lets through gets a page too."""
+    """A page of ours, which no cache keeps. Errors of ours that a view lets through get a page."""
+
+    def create_blueprint(self, admin: Admin) -> Blueprint:
+        """Return the blueprint of the view; what it answers is about people and their money."""
+        blueprint: Blueprint = super().create_blueprint(admin)
+        blueprint.after_request(_kept_nowhere)
+        return blueprint
 
     @property
     def runtime(self) -> Runtime:
@@ -47,6 +56,9 @@ class RefundsPage(HostAccess):
             return fn(self, *args, **kwargs)
         except (errors.Refusal, errors.Busy, errors.NotMigrated) as error:
             return self.problem(explain(error))
+        except errors.ConfigurationError as error:
+            log.exception("refunds: %s cannot be shown", self.endpoint)
+            return self.problem(explain(error))
 
 
 def problem_page(view: BaseView, explained: Explained) -> ResponseReturnValue:
@@ -61,6 +73,11 @@ def add_page(app: Flask, admin: Admin, page: RefundsPage) -> None:
     protect = app.extensions.get("csrf")
     if protect is not None:
         protect.exempt(page.blueprint)
+
+
+def _kept_nowhere(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _title(explained: Explained) -> str:

@@ -1,13 +1,15 @@
 """Opaque signed references: what stands for an order, a customer or a guest in a URL.
 
 A guest is addressed by one of their orders, so that no e-mail address is ever in a URL. Whoever
-changes a reference gets 404, as for one that never was.
+changes a reference is told the same as for one that never was.
 """
 
 from typing import Any
 
-from flask import abort, current_app
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
+
+from flask_refunds.errors import Refusal, UnknownCustomer, UnknownOrder, UnknownPage
 
 _SALT = "flask-refunds"
 
@@ -18,8 +20,8 @@ def order_token(order_ref: str) -> str:
 
 
 def read_order_token(token: str) -> str:
-    """Return the order ref that *token* stands for; abort with 404 when it is not ours."""
-    return _text("order", token)
+    """Return the order ref that *token* stands for, or raise ``UnknownOrder``."""
+    return _text("order", token, UnknownOrder)
 
 
 def customer_token(customer_ref: str) -> str:
@@ -28,8 +30,8 @@ def customer_token(customer_ref: str) -> str:
 
 
 def read_customer_token(token: str) -> str:
-    """Return the customer ref that *token* stands for; abort with 404 when it is not ours."""
-    return _text("customer", token)
+    """Return the customer ref that *token* stands for, or raise ``UnknownCustomer``."""
+    return _text("customer", token, UnknownCustomer)
 
 
 def guest_token(order_ref: str) -> str:
@@ -38,8 +40,8 @@ def guest_token(order_ref: str) -> str:
 
 
 def read_guest_token(token: str) -> str:
-    """Return an order ref of the guest that *token* stands for; abort with 404 when not ours."""
-    return _text("guest", token)
+    """Return an order ref of the guest that *token* stands for, or raise ``UnknownCustomer``."""
+    return _text("guest", token, UnknownCustomer)
 
 
 def cursor_token(cursor: tuple[str, str] | None) -> str | None:
@@ -48,12 +50,12 @@ def cursor_token(cursor: tuple[str, str] | None) -> str | None:
 
 
 def read_cursor_token(token: str | None) -> tuple[str, str] | None:
-    """Return the cursor that *token* stands for; abort with 404 when it is not ours."""
+    """Return the cursor that *token* stands for, or raise ``UnknownPage``."""
     if not token:
         return None
     value = unsign("cursor", token)
     if not isinstance(value, list) or len(value) != 2:
-        abort(404)
+        raise UnknownPage()
     return str(value[0]), str(value[1])
 
 
@@ -75,10 +77,10 @@ def timed(purpose: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(_keys(), salt=f"{_SALT}.{purpose}")
 
 
-def _text(purpose: str, token: str) -> str:
+def _text(purpose: str, token: str, unknown: type[Refusal]) -> str:
     value = unsign(purpose, token)
     if not isinstance(value, str):
-        abort(404)
+        raise unknown()
     return value
 
 

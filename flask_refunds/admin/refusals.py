@@ -104,6 +104,8 @@ def _wrong_state(error: Any) -> str:
 
 _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.UnknownOrder: (404, "The shop has no such order."),
+    errors.UnknownCustomer: (404, "The shop has no such customer."),
+    errors.UnknownPage: (404, "There is no such page. Go back to the beginning of the list."),
     errors.UnknownRefund: (404, "There is no such refund."),
     errors.OrderOfAnotherCustomer: (422, "This order belongs to another customer."),
     errors.CurrencyChanged: (
@@ -143,5 +145,8 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
         503,
         "The refunds tables are missing or old. Nothing was refunded. Run: flask refunds upgrade",
     ),
-    errors.ConfigurationError: (503, _UNFORESEEN),
+    errors.ConfigurationError: (
+        503,
+        "Refunds are not set up right for this. The log of the application says what is wrong.",
+    ),
 }

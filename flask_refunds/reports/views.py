@@ -112,7 +112,6 @@ class RefundsReport(RefundsPage):
         name = export.file_name(chosen.period, chosen.basis)
         response = Response(pieces, mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        response.headers["Cache-Control"] = "no-store"
         response.call_on_close(held.close)  # at the end, and when the client goes away
         return response
 
