@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from flask_refunds import errors, ledger, lifecycle
 from flask_refunds.accounts import lock
 from flask_refunds.entitlement import Entitlement
-from flask_refunds.models import Account, Allocation, Transfer
+from flask_refunds.models import LARGEST_ID, Account, Allocation, Transfer
 from flask_refunds.policy import Actor
 from flask_refunds.recording import new_generation
 from flask_refunds.runtime import Runtime
@@ -152,7 +152,7 @@ def _with_transfer(
 
 
 def _order_ref(session: Session, transfer_id: int) -> str:
-    transfer = session.get(Transfer, transfer_id)
+    transfer = session.get(Transfer, transfer_id) if transfer_id <= LARGEST_ID else None
     if transfer is None:
         raise errors.UnknownRefund(str(transfer_id))
     return transfer.order_ref

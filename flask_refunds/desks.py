@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
-from flask_refunds.models import Attempt, Refund, Transfer
+from flask_refunds.models import LARGEST_ID, Attempt, Refund, Transfer
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import (
     IN_FLIGHT,
@@ -204,6 +204,8 @@ def _older(session: Session, after: int | None) -> ColumnElement[bool]:
     """Return the keyset condition: listed behind the refund *after*."""
     if after is None:
         return true()
+    if not 0 < after <= LARGEST_ID:
+        return false()
     at = session.scalar(select(Refund.created_at).where(Refund.id == after))
     if at is None:
         return false()

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds.errors import UnknownRefund
-from flask_refunds.models import Account, Attempt, Event, Line, Refund, Transfer
+from flask_refunds.models import LARGEST_ID, Account, Attempt, Event, Line, Refund, Transfer
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import (
     IN_FLIGHT,
@@ -189,6 +189,8 @@ def read_movement(runtime: Runtime, transfer_id: int) -> tuple[Dossier, Movement
     """Return the transfer *transfer_id* with its refund. Raises like :func:`read_refund`."""
 
     def read(session: Session) -> Dossier:
+        if transfer_id > LARGEST_ID:
+            raise UnknownRefund(str(transfer_id))
         owner = session.scalar(select(Transfer.refund_id).where(Transfer.id == transfer_id))
         if owner is None:
             raise UnknownRefund(str(transfer_id))
@@ -199,7 +201,7 @@ def read_movement(runtime: Runtime, transfer_id: int) -> tuple[Dossier, Movement
 
 
 def _read(session: Session, refund_id: int) -> Dossier:
-    refund = session.get(Refund, refund_id)
+    refund = session.get(Refund, refund_id) if refund_id <= LARGEST_ID else None
     if refund is None:
         raise UnknownRefund(str(refund_id))
     account = session.get_one(Account, refund.order_ref)

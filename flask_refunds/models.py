@@ -67,6 +67,7 @@ def _exact(length: int) -> String:
 Ref = _exact(REF_LENGTH)
 NAME_LENGTH = 64
 Name = _exact(NAME_LENGTH)
+LARGEST_ID = 2**63 - 1
 Id = BigInteger().with_variant(Integer, "sqlite")
 Minor = BigInteger
 

@@ -74,7 +74,7 @@ def _retry(runtime: Runtime, movement: Movement, actor: Actor, form: RetryForm) 
         movement.id,
         actor,
         why=(form.why.data or "").strip(),
-        generation=int(seen) if seen.isdecimal() else -1,
+        generation=int(seen) if seen.isdecimal() and len(seen) < 10 else -1,
     )
     if woken:
         return gettext("The retry is recorded and a worker was told. This page follows it.")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from flask import session
 
+from flask_refunds.admin.forms import storable
+
 LONGEST = 190
 _KEY = "refunds_searches"
 _KEPT = 5
@@ -27,7 +29,7 @@ class Search:
 
 def remember(text: str) -> Mapping[str, str]:
     """Return the URL arguments that stand for a search for *text*."""
-    text = text.strip()[:LONGEST]
+    text = storable(text).strip()[:LONGEST]
     if not text:
         return {}
     if _PLAIN.fullmatch(text):

@@ -7,6 +7,7 @@ from typing import Any
 from flask import session
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, SignatureExpired
+from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, ValidationError
 from wtforms.csrf.core import CSRF
 
@@ -54,6 +55,13 @@ class OwnForm(FlaskForm):
         csrf_class = OwnCSRF
         csrf_field_name = CSRF_FIELD
 
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Return what was sent as our tables can keep it, nested forms included."""
+            given = super().wrap_formdata(form, formdata)
+            if given is None:
+                return None
+            return MultiDict((name, storable(value)) for name, value in given.items(multi=True))
+
     token = HiddenField()
 
     def expired(self) -> bool:
@@ -64,6 +72,11 @@ class OwnForm(FlaskForm):
         """Give the form a fresh CSRF token, to be shown and sent again."""
         field = self[CSRF_FIELD]
         field.current_token = field.data = self.meta.csrf_class().generate_csrf_token(field)
+
+
+def storable(value: Any) -> Any:
+    """Return *value* without NUL characters, which PostgreSQL's text types refuse."""
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def one_time_token(actor: Actor, order_ref: str) -> str:

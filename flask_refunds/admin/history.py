@@ -10,6 +10,7 @@ from flask_admin import expose
 
 from flask_refunds import errors, histories, wired
 from flask_refunds.admin import references
+from flask_refunds.admin.forms import storable
 from flask_refunds.admin.pages import RefundsPage
 from flask_refunds.admin.presenting import failure_text, support_url
 from flask_refunds.admin.refusals import explain
@@ -40,7 +41,7 @@ class HistoryView(RefundsPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show one page of a customer's or guest's orders, newest first."""
-        number = request.args.get("q", "").strip()
+        number = storable(request.args.get("q", "")).strip()
         opened = references.read_order_token(request.args.get("order", "")) if _asked() else None
         history = self._history(opened, number)
         if history is None:

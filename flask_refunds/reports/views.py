@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from flask_refunds.admin.pages import RefundsPage
 from flask_refunds.admin.words import gettext
 from flask_refunds.desks import refund_number
+from flask_refunds.models import LARGEST_ID
 from flask_refunds.reports import export, ledger_query
 from flask_refunds.reports.ledger_query import Standing, Totals
 from flask_refunds.reports.periods import Basis, Choice, Period, Preset, choose
@@ -187,6 +188,9 @@ def _cursor(token: str | None) -> tuple[datetime, int] | None:
         return None
     moment, _, number = token.partition("-")
     try:
-        return datetime.strptime(moment, _CURSOR).replace(tzinfo=UTC), int(number)
+        at, row_id = datetime.strptime(moment, _CURSOR).replace(tzinfo=UTC), int(number)
     except ValueError:
         abort(400)
+    if not 0 < row_id <= LARGEST_ID:
+        abort(400)
+    return at, row_id

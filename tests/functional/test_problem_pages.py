@@ -7,10 +7,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from example_app import db
+from flask_refunds import Actor, correcting, errors
 from flask_refunds.admin import references
+from flask_refunds.dossier import read_refund
 from tests.functional.conftest import Shop
-from tests.functional.desk_forms import DESK
-from tests.functional.pages import OURS, customer, text_of, token
+from tests.functional.desk_forms import DESK, listed, search, send, url
+from tests.functional.pages import OURS, Modal, customer, text_of, token
 
 HISTORY, ISSUE = "/admin/refunds_history/", "/admin/refunds_issue/"
 
@@ -70,9 +72,62 @@ def test_a_row_that_the_mapping_cannot_read_is_logged_and_told(
     assert "Orders.currency" in str(record.exc_info[1])
 
 
+class TestOnPostgreSQL:
+    """The database that is strict about numbers and text."""
+
+    @pytest.fixture
+    def sqlite_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    @pytest.mark.parametrize(
+        "path", ["refund/{}", "refund/{}/status", "transfer/{}/retry", "transfer/{}/reverse"]
+    )
+    def test_a_number_that_no_refund_can_have_is_not_found(
+        self, admin: FlaskClient, path: str
+    ) -> None:
+        for number in (2**63 - 1, 2**63, "9" * 30):
+            assert_told(admin, f"{DESK}{path.format(number)}", 404, "There is no such refund.")
+
+    def test_a_page_that_no_list_can_have_is_empty_or_refused(self, admin: FlaskClient) -> None:
+        for number in ("9" * 30, "-" + "9" * 30, "0"):
+            assert admin.get(f"{DESK}?after={number}").status_code == 200
+            report = f"/admin/refunds_report/?after=20260101T000000000000-{number}"
+            assert admin.get(report).status_code == 400
+
+    def test_no_transfer_has_so_large_a_number(self, shop: Shop) -> None:
+        with shop.app.app_context(), pytest.raises(errors.UnknownRefund):
+            correcting.retry(shop.runtime, 2**63, Actor(id="1", label="Anna Admin"))
+
+    def test_a_nul_in_a_field_is_left_out(self, shop: Shop, admin: FlaskClient) -> None:
+        sent = {"other_kind": "cash", "reason": "returned", "lines__0__quantity": "1"}
+        answer = (
+            Modal(shop, "plain", admin)
+            .open()
+            .send(**sent, note="at\0 the counter", other_reference="V\0-17")
+        )
+        assert answer.status == 201
+        with shop.app.app_context():
+            dossier = read_refund(shop.runtime, answer.json["refund"])
+        assert dossier.note == "at the counter"
+        assert dossier.movements[0].other_reference == "V-17"
+        why = send(admin, url(dossier.movements[0].id, "reverse"), why="a\0 mistake")
+        assert why.status_code == 303
+        assert "a mistake" in admin.get(why.headers["Location"]).text
+
+    def test_a_nul_in_a_search_is_left_out(self, shop: Shop, admin: FlaskClient) -> None:
+        shop.issue("plain", everything=True, other_kind="cash")
+        assert listed(search(admin, "Ada\0 Love").text) == [1]
+        assert "2026-001001" in search(admin, "2026\0-001001").text
+        assert admin.get(f"{DESK}?q=1%00").status_code == 200
+        ada = customer(shop, "ada")
+        found = admin.get(f"{HISTORY}?customer={ada}&q=2026-%00001001")
+        assert found.status_code == 200
+        assert found.text.count('refunds-order-number">') == 1
+
+
 def test_no_cache_keeps_what_our_pages_answer(shop: Shop, admin: FlaskClient) -> None:
     order = token(shop, "plain")
-    urls = [
+    paths = [
         DESK,
         f"{DESK}refund/999",
         f"{HISTORY}?order={order}",
@@ -82,7 +137,7 @@ def test_no_cache_keeps_what_our_pages_answer(shop: Shop, admin: FlaskClient) ->
         "/admin/refunds_report/csv",
         "/admin/refunds_report/?after=x",
     ]
-    for url in urls:
+    for path in paths:
         for client in (admin, shop.client("ada"), shop.client(None)):
-            assert client.get(url).headers.get("Cache-Control") == "no-store", url
+            assert client.get(path).headers.get("Cache-Control") == "no-store", path
     assert admin.get("/admin/order/").headers.get("Cache-Control") is None
