@@ -14,6 +14,7 @@ from sqlalchemy import Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from flask_refunds.history_facts import Failure
 from flask_refunds.models import LARGEST_ID, Attempt, Refund, Transfer
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import (
@@ -56,6 +57,7 @@ class Part:
     card_label: str
     other_kind: str | None
     replaced: bool
+    failure: Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,12 @@ class Row:
             if not part.replaced and part.method in wanted and label is self.status:
                 return part.detail
         return Detail.NONE
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why what still stands of it failed, each reason once."""
+        failed = [p for p in self.parts if p.state is TransferState.FAILED and not p.replaced]
+        return tuple(dict.fromkeys(part.failure for part in failed))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +241,7 @@ def _parts(session: Session, refund_ids: Sequence[int]) -> Mapping[int, list[Par
                 card_label=transfer.card_label,
                 other_kind=transfer.other_kind,
                 replaced=transfer.id in replaced,
+                failure=Failure(code=transfer.failure_code, message=transfer.failure_message),
             )
         )
     return found

@@ -56,6 +56,7 @@ class DeskView(RefundsPage):
             counted=desks.COUNTED,
             number=desks.refund_number,
             order_url=self._order_url,
+            failure_text=failure_text,
             most=MOST,
         )
         return page
@@ -175,5 +176,9 @@ class DeskView(RefundsPage):
 
 
 def _shown(name: str | None) -> Shown:
-    """Return the status filter called *name*; all for any other text."""
-    return Shown(name) if name in set(Shown) else Shown.ALL
+    """Return the status filter called *name*, all without one, or raise ``UnknownPage``."""
+    if not name:
+        return Shown.ALL
+    if name not in set(Shown):
+        raise errors.UnknownPage()
+    return Shown(name)
