@@ -24,7 +24,7 @@ from flask_refunds.reports import NetReport
 from flask_refunds.reports.export import HEADER, safe
 from flask_refunds.reports.replacing import replace
 from tests.functional.conftest import Shop
-from tests.integration.workshop import Workshop, opened
+from tests.integration.workshop import PATIENT, Workshop, opened
 
 ANNA = Actor(id="1", label="Anna Admin")
 ALL = {"start": "2026-01-01", "end": "2027-12-31"}
@@ -358,7 +358,7 @@ def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
 
 
 def test_a_download_that_is_broken_off_gives_its_connection_back(postgresql_url: str) -> None:
-    with opened(postgresql_url) as workshop:
+    with opened(postgresql_url, **PATIENT) as workshop:
         client, pool = _with_postings(workshop)
         before = pool.checkedout()
 
@@ -373,7 +373,7 @@ def test_a_download_that_is_broken_off_gives_its_connection_back(postgresql_url:
 
 
 def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str) -> None:
-    with opened(database_url) as workshop:
+    with opened(database_url, **PATIENT) as workshop:
         client, _ = _with_postings(workshop)
         answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
         pieces: Any = iter(answer.response)

@@ -17,14 +17,14 @@ from flask_refunds.models import Account, Transfer
 from flask_refunds.processing import process
 from flask_refunds.states import TransferState
 from tests.conftest import RunFlask
-from tests.integration.workshop import Workshop, opened
+from tests.integration.workshop import PATIENT, Workshop, opened
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def any_shop(database_url: str) -> Iterator[Workshop]:
-    with opened(database_url) as shop:
+    with opened(database_url, **PATIENT) as shop:
         yield shop
 
 

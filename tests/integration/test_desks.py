@@ -13,13 +13,13 @@ from flask_refunds.desks import Listing, Shown
 from flask_refunds.dossier import read_movement, read_refund
 from flask_refunds.order_search import find_orders
 from flask_refunds.reconciling import sweep
-from tests.integration.workshop import Workshop, opened
+from tests.integration.workshop import PATIENT, Workshop, opened
 
 
 @pytest.fixture
 def filled(database_url: str) -> Iterator[Workshop]:
     """A shop with three refunds: completed, failed, and of unknown outcome."""
-    with opened(database_url) as shop, shop.app.app_context():
+    with opened(database_url, **PATIENT) as shop, shop.app.app_context():
         issue(shop, 1000)
         shop.gateway.fault("decline", "refund", code="2000")
         issue(shop, 2000)

@@ -10,7 +10,7 @@ from flask_refunds.models import Posting, Transfer
 from flask_refunds.processing import process
 from flask_refunds.states import TransferState
 from flask_refunds.verify import CHECKS, verify
-from tests.integration.workshop import AGENT, Workshop, opened
+from tests.integration.workshop import AGENT, PATIENT, Workshop, opened
 
 
 def live(shop: Workshop) -> None:
@@ -30,7 +30,7 @@ def live(shop: Workshop) -> None:
 
 
 def test_finds_nothing_in_what_the_services_wrote(database_url: str) -> None:
-    with opened(database_url) as shop:
+    with opened(database_url, **PATIENT) as shop:
         live(shop)
 
         assert shop.do(verify) == []
@@ -40,7 +40,7 @@ def test_finds_nothing_in_what_the_services_wrote(database_url: str) -> None:
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """A shop whose refunds have gone through everything. Tests roll back what they damage."""
     path = tmp_path_factory.mktemp("verify") / "shop.sqlite"
-    with opened(f"sqlite:///{path}") as shop:
+    with opened(f"sqlite:///{path}", **PATIENT) as shop:
         live(shop)
         assert [t.state for t in shop.rows(select(Transfer).order_by(Transfer.id))] == [
             TransferState.COMPLETED,

@@ -39,10 +39,16 @@ QUICK = {
 }
 
 
+PATIENT: dict[str, Any] = {"REFUNDS_GATEWAY_TIMEOUT": 30, "REFUNDS_LEASE": 120}
+"""For tests that are not about time: a busy machine must not make an outcome unknown."""
+
+
 class Workshop:
     """The shop in this process, its simulator, and the environment of its other processes."""
 
-    def __init__(self, simulator: Simulator, database_url: str, redis_url: str | None) -> None:
+    def __init__(
+        self, simulator: Simulator, database_url: str, redis_url: str | None, **changes: Any
+    ) -> None:
         self.simulator, self.gateway = simulator, simulator.client
         self.settings: dict[str, Any] = {
             **QUICK,
@@ -51,6 +57,7 @@ class Workshop:
             "SQLALCHEMY_DATABASE_URI": database_url,
             "REFUNDS_REDIS_URL": redis_url,
             "SECRET_KEY": "test",
+            **changes,
         }
         self.app: Flask = crash_app.made(self.settings)
         self.runtime: Runtime = self.app.extensions["refunds"].runtime
@@ -217,9 +224,9 @@ class Ticket:
 
 
 @contextmanager
-def opened(database_url: str, redis_url: str | None = None) -> Iterator[Workshop]:
-    """Yield a shop on *database_url* with a simulator of its own."""
+def opened(database_url: str, redis_url: str | None = None, **changes: Any) -> Iterator[Workshop]:
+    """Yield a shop on *database_url* with a simulator of its own; settings may be changed."""
     with TemporaryDirectory() as folder, Simulator(Path(folder, "gateway")) as simulator:
-        shop = Workshop(simulator, database_url, redis_url)
+        shop = Workshop(simulator, database_url, redis_url, **changes)
         yield shop
         shop.dispose()
