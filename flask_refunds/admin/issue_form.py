@@ -96,7 +96,8 @@ class IssueForm(OwnForm):
         """Return what the form asks for; ``None`` if malformed, with errors at the fields."""
         if len(self.entries) < len(self.lines):
             self.page_errors.append(gettext("A line was sent twice. Reload the page."))
-        if self.everything.data and self._contradicts():
+        # With nothing left it may be a replay, which issuing knows.
+        if self.everything.data and self.standing.balance and self._contradicts():
             words = "This takes all that is left, but other figures were typed. Choose one of both."
             self.everything.errors = [*self.everything.errors, gettext(words)]
         request = RefundRequest(

@@ -289,6 +289,8 @@ def test_everything_together_with_what_is_left_goes_through(shop: Shop) -> None:
     typed = {name.replace("-", "__"): value for name, value in told["lines"].items()}
     assert modal.send(**CASH, everything="y", **typed).status == 201
     assert refunds(shop)[0].amount == 5735 + 1000
+    assert modal.send(**CASH, everything="y", **typed).status == 200
+    assert len(refunds(shop)) == 1
 
 
 @pytest.mark.parametrize("name", ["cash", "lost", "strange"])
