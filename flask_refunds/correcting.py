@@ -16,8 +16,6 @@ from flask_refunds.standings import standing_of
 from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 
-Carried = tuple[Allocation, Components]
-
 
 def retry(
     runtime: Runtime,
@@ -39,8 +37,7 @@ def retry(
         _require(transfer, Method.CARD, TransferState.FAILED)
         if generation is not None and transfer.generation != generation:
             raise errors.WrongState(state=transfer.state)
-        for row, components in _reserve_again(session, runtime, transfer):
-            _take(row, components)
+        _divide_again(session, runtime, transfer)
         new_generation(transfer)
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
         transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
@@ -81,9 +78,7 @@ def pay_otherwise(
 
     def work(session: Session, transfer: Transfer) -> None:
         _require(transfer, Method.CARD, TransferState.FAILED)
-        carried = _reserve_again(session, runtime, transfer)
-        for row, components in carried:
-            _take(row, components)
+        _divide_again(session, runtime, transfer)
         now = runtime.now()
         instead = Transfer(
             order_ref=transfer.order_ref,
@@ -98,7 +93,8 @@ def pay_otherwise(
             other_reference=reference[:255],
         )
         instead.allocations = [
-            Allocation(line_id=row.line_id, **vars(components)) for row, components in carried
+            Allocation(line_id=row.line_id, **vars(ledger.components_of(row)))
+            for row in transfer.allocations
         ]
         transfer.refund.transfers.append(instead)
         lifecycle.change(
@@ -164,8 +160,8 @@ def _require(transfer: Transfer, method: Method, state: TransferState) -> None:
         raise errors.WrongState(state="replaced" if replaced else transfer.state)
 
 
-def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> list[Carried]:
-    """Check that what *transfer* carries is still left; return it, divided anew.
+def _divide_again(session: Session, runtime: Runtime, transfer: Transfer) -> None:
+    """Check that what *transfer* carries is still left, and divide it anew.
 
     Other refunds may have come between, so that its tax and discount are worked out again: the
     last part must close. What was paid is never lowered here, and an order that the host has
@@ -175,20 +171,18 @@ def _reserve_again(session: Session, runtime: Runtime, transfer: Transfer) -> li
     try:
         bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
     except errors.UnknownOrder:
-        return [(row, ledger.components_of(row)) for row in transfer.allocations]
+        return
     standing = standing_of(session, runtime, bundle, account)
     account.captured, account.prior = standing.captured, standing.prior
     account.paid = max(account.paid, standing.captured, standing.prior + account.committed)
     items: dict[tuple[str, str], Entitlement] = {(i.kind, i.ref): i for i in standing.items}
-    return [
-        (row, _divide(row, items.get((row.line.kind, row.line.line_ref)), transfer.currency))
-        for row in transfer.allocations
-    ]
+    for row in transfer.allocations:
+        item = items.get((row.line.kind, row.line.line_ref))
+        if item is not None:  # else an adjustment, or a line that is gone from the host's order
+            _take(row, _divide(row, item, transfer.currency))
 
 
-def _divide(row: Allocation, item: Entitlement | None, currency: str) -> Components:
-    if item is None:  # an adjustment, or a line that is gone from the host's order
-        return ledger.components_of(row)
+def _divide(row: Allocation, item: Entitlement, currency: str) -> Components:
     left = item.left
     if row.paid > left.paid:
         raise errors.AboveLine(line=item.ref, asked=row.paid, left=left.paid, currency=currency)
