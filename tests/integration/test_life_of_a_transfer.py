@@ -1,17 +1,20 @@
 """From Started to the ledger and back, on real databases, over HTTP to the simulator."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from example_app import db, wiring
-from example_app.models import Order, OrderItem, Payment
+from example_app.models import Order, OrderItem, Payment, User
 from flask_refunds import (
     PriorRefunds,
     RefundRequest,
@@ -702,3 +705,39 @@ def test_a_refund_of_ours_that_the_host_notes_too_counts_once(
         assert histories.order_now(runtime_of(app), order).prior == 500
     issue(app, whole(order, "the rest"))
     assert tables(app)["committed"] == 2500
+
+
+def test_a_deadlock_in_the_hosts_hook_runs_the_whole_service_again(mariadb_url: str) -> None:
+    """MariaDB ends the whole transaction then: without a new run, the refund would be lost."""
+    ran = []
+    with shop(mariadb_url) as app, ThreadPoolExecutor(1) as pool, app.app_context():
+        order = place_order(app, (1000, 1))
+        db.session.add_all(User(name=f"U{i}", email=f"u{i}@example.com") for i in range(200))
+        db.session.commit()
+        engine = db.engine
+        held, waits = threading.Event(), threading.Event()
+
+        def other() -> None:
+            with engine.begin() as connection:  # the heavier one, so that it is not the victim
+                connection.execute(update(User).where(User.id > 2).values(role="viewer"))
+                held.set()
+                waits.wait(10)
+                connection.execute(update(User).where(User.id == 1).values(role="viewer"))
+
+        def hook(session: Session, refund: Refund) -> None:
+            ran.append(refund.id)
+            if len(ran) > 1:
+                return
+            session.execute(update(User).where(User.id == 1).values(role="support"))
+            started.append(pool.submit(other))
+            held.wait(10)
+            waits.set()
+            session.execute(update(User).where(User.id == 3).values(role="support"))
+
+        started: list[Any] = []
+        object.__setattr__(runtime_of(app), "after_refund", hook)
+        issued = issuing.issue(runtime_of(app), whole(order, "one"), AGENT)
+        started[0].result(20)
+    assert len(ran) == 2
+    assert ran[-1] == issued.refund_id
+    assert tables(app)["posted"] == 1000
