@@ -31,7 +31,8 @@ PATIENCE = 10.0
 on SQLite, its own uncommitted writes may hold."""
 
 _RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
-_RETRY_MYSQL = frozenset({1020, 1205, 1213})
+_RETRY_MYSQL = frozenset({1020, 1205, 1213, 1305})
+"""1305, "SAVEPOINT does not exist": a deadlock has ended the transaction around it."""
 _MISSING_MYSQL = frozenset({1054, 1146})
 _AFTER_COMMIT = "refunds_after_commit"
 _MAKE = "refunds_make_session"

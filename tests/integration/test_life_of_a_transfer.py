@@ -707,11 +707,15 @@ def test_a_refund_of_ours_that_the_host_notes_too_counts_once(
     assert tables(app)["committed"] == 2500
 
 
-def test_a_deadlock_in_the_hosts_hook_runs_the_whole_service_again(mariadb_url: str) -> None:
+def test_a_deadlock_in_the_hosts_hook_runs_the_whole_service_again(
+    mariadb_url: str, simulator: Simulator
+) -> None:
     """MariaDB ends the whole transaction then: without a new run, the refund would be lost."""
     ran = []
-    with shop(mariadb_url) as app, ThreadPoolExecutor(1) as pool, app.app_context():
-        order = place_order(app, (1000, 1))
+    settings = {**simulator.gateway_config(), "REFUNDS_GATEWAY_TIMEOUT": 30}
+    sale = sell(simulator, "10.00")
+    with shop(mariadb_url, **settings) as app, ThreadPoolExecutor(1) as pool, app.app_context():
+        order = place_order(app, (1000, 1), cards={sale: 1000})
         db.session.add_all(User(name=f"U{i}", email=f"u{i}@example.com") for i in range(200))
         db.session.commit()
         engine = db.engine
@@ -736,8 +740,9 @@ def test_a_deadlock_in_the_hosts_hook_runs_the_whole_service_again(mariadb_url: 
 
         started: list[Any] = []
         object.__setattr__(runtime_of(app), "after_refund", hook)
-        issued = issuing.issue(runtime_of(app), whole(order, "one"), AGENT)
+        issuing.issue(runtime_of(app), card(order), AGENT)
+        process(runtime_of(app), 1)
         started[0].result(20)
-    assert len(ran) == 2
-    assert ran[-1] == issued.refund_id
-    assert tables(app)["posted"] == 1000
+        assert ran == [1, 1]
+        assert transfer_of(app).state == "completed"
+        assert tables(app)["posted"] == 1000
