@@ -17,8 +17,8 @@ from example_app.database import db
 from example_app.models import Order, OrderItem
 from example_app.net_reports import NetItems
 from example_app.reports import ItemsReport
+from flask_refunds.figures.periods import Period
 from flask_refunds.models import Account, Base, Line, Posting, Refund, Transfer
-from flask_refunds.reports import Period
 
 LINES, REFUNDED, PRODUCTS, ROUNDS = 200_000, 4_000, 500, 5
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)

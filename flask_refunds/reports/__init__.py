@@ -6,10 +6,10 @@ from flask import Flask
 from flask_admin import Admin, BaseView
 
 from flask_refunds.admin.pages import add_page
+from flask_refunds.figures.net import Netting, net
+from flask_refunds.figures.periods import Basis, Period, Preset
+from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.reports.host import NetReport
-from flask_refunds.reports.net import Netting, net
-from flask_refunds.reports.periods import Basis, Period, Preset
-from flask_refunds.reports.refusing import CannotNet
 from flask_refunds.reports.replacing import replace
 from flask_refunds.reports.views import RefundsReport
 

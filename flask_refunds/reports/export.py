@@ -19,9 +19,9 @@ from sqlalchemy import Result, Row, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flask_refunds import money
+from flask_refunds.figures.ledger_query import posted
+from flask_refunds.figures.periods import Basis, Period
 from flask_refunds.models import Posting
-from flask_refunds.reports.ledger_query import posted
-from flask_refunds.reports.periods import Basis, Period
 
 COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
     "posting": Posting.id,

@@ -10,10 +10,10 @@ from flask_refunds import wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.errors import NotMigrated
-from flask_refunds.reports import ledger_query
-from flask_refunds.reports.checking import AnySelect
-from flask_refunds.reports.net import Netting
-from flask_refunds.reports.periods import Basis, Period
+from flask_refunds.figures import ledger_query
+from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.net import Netting
+from flask_refunds.figures.periods import Basis, Period
 
 
 class NetReport(BaseView):

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from flask_refunds.admin.pages import RefundsPage
 from flask_refunds.admin.words import gettext
 from flask_refunds.desks import refund_number
+from flask_refunds.figures import ledger_query
+from flask_refunds.figures.ledger_query import Standing, Totals
+from flask_refunds.figures.periods import Basis, Choice, Period, Preset, choose
 from flask_refunds.models import LARGEST_ID
-from flask_refunds.reports import export, ledger_query
-from flask_refunds.reports.ledger_query import Standing, Totals
-from flask_refunds.reports.periods import Basis, Choice, Period, Preset, choose
+from flask_refunds.reports import export
 from flask_refunds.states import TransferState
 
 Part = Literal["postings", "requests"]

@@ -27,11 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from flask_refunds.figures.keys import Bucket
+from flask_refunds.figures.net import net
+from flask_refunds.figures.periods import ALL, BASES, Basis, Period
+from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.models import Account, Base, Line, Posting, Refund, Transfer
-from flask_refunds.reports import net
-from flask_refunds.reports.keys import Bucket
-from flask_refunds.reports.periods import ALL, BASES, Basis, Period
-from flask_refunds.reports.refusing import CannotNet
 
 UTC_ZONE = ZoneInfo("UTC")
 EXPONENT = {"USD": 2, "JPY": 0, "KWD": 3}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_refunds.reports.periods import DEFAULT, Period, Preset, choose, midnight
+from flask_refunds.figures.periods import DEFAULT, Period, Preset, choose, midnight
 
 PARIS = ZoneInfo("Europe/Paris")
 NEW_YORK = ZoneInfo("America/New_York")

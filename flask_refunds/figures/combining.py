@@ -17,15 +17,15 @@ from sqlalchemy import (
     union_all,
 )
 
+from flask_refunds.figures import checking, units
+from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.keys import bucketed, is_of_lines, sourced
+from flask_refunds.figures.ledger_query import COMPONENTS, posted
+from flask_refunds.figures.periods import Basis, Period
 from flask_refunds.models import Posting
-from flask_refunds.reports import checking, units
-from flask_refunds.reports.checking import AnySelect
-from flask_refunds.reports.keys import bucketed, is_of_lines, sourced
-from flask_refunds.reports.ledger_query import COMPONENTS, posted
-from flask_refunds.reports.periods import Basis, Period
 
 if TYPE_CHECKING:
-    from flask_refunds.reports.net import Netting
+    from flask_refunds.figures.net import Netting
 
 GROSS, REFUNDED, OTHER = "_gross", "_refunded", "refunds_other"
 

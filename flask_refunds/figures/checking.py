@@ -9,12 +9,12 @@ from sqlalchemy.sql.elements import Label, Over
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import ScalarSelect, SelectBase
 
+from flask_refunds.figures.ledger_query import COMPONENTS
+from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.money import exponent
-from flask_refunds.reports.ledger_query import COMPONENTS
-from flask_refunds.reports.refusing import CannotNet
 
 if TYPE_CHECKING:
-    from flask_refunds.reports.net import Netting
+    from flask_refunds.figures.net import Netting
 
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
 """A SELECT of whatever columns."""

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType, TypeEngine
 
+from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.money import exponent
-from flask_refunds.reports.refusing import CannotNet
 
 Unit = Literal["minor", "major"]
 """What a host's money column holds: integer minor units (cents), or whole units with decimals."""

@@ -20,10 +20,10 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeEngine
 
+from flask_refunds.figures.ledger_query import DATED
+from flask_refunds.figures.periods import Basis
+from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.models import Posting
-from flask_refunds.reports.ledger_query import DATED
-from flask_refunds.reports.periods import Basis
-from flask_refunds.reports.refusing import CannotNet
 
 Bucket = Callable[[ColumnElement[datetime]], ColumnElement[Any]]
 """The host's own way from a time (naive UTC) to the time key of its report, in SQL."""
@@ -88,7 +88,7 @@ def bucketed(bucket: Bucket, basis: Basis) -> ColumnElement[Any]:
 def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     """Return what a posting has for the key *label* of a report, in the host's type *kind*.
 
-    Raises :exc:`~flask_refunds.reports.refusing.CannotNet` when that was not said or cannot be.
+    Raises :exc:`~flask_refunds.figures.refusing.CannotNet` when that was not said or cannot be.
     """
     if source is None:
         source = label

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from flask_refunds.reports.checking import AnySelect
-from flask_refunds.reports.combining import Combination
-from flask_refunds.reports.keys import Bucket, Source
-from flask_refunds.reports.periods import Basis, Period
-from flask_refunds.reports.refusing import CannotNet
-from flask_refunds.reports.units import Unit
+from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.combining import Combination
+from flask_refunds.figures.keys import Bucket, Source
+from flask_refunds.figures.periods import Basis, Period
+from flask_refunds.figures.refusing import CannotNet
+from flask_refunds.figures.units import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def net(
         basis: by which day a refund belongs to *period*: ``"refund"``, when it was completed or
             reversed, or ``"order"``, when its order was placed.
         sources: where a posting has a key that is not called as in the ledger: see
-            :mod:`flask_refunds.reports.keys`.
+            :mod:`flask_refunds.figures.keys`.
         bucket: for a time key the host's own expression, as a function of a naive UTC time.
         fill: what carried columns hold in rows that have only refunds: an expression on
             ``Posting``, or a value. NULL otherwise.
@@ -92,7 +92,7 @@ def net(
         only: which postings belong to the report at all. By default all, but only those of
             lines, not of charges and adjustments, where a key is a fact of a line.
 
-    Raises :exc:`~flask_refunds.reports.refusing.CannotNet` with the remedy.
+    Raises :exc:`~flask_refunds.figures.refusing.CannotNet` with the remedy.
     """
     netting = Netting(
         key=key,

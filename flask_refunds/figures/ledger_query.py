@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload
 
+from flask_refunds.figures.periods import Basis, Period
 from flask_refunds.lifecycle import current_transfers
 from flask_refunds.models import Posting, Refund, Transfer
-from flask_refunds.reports.periods import Basis, Period
 from flask_refunds.states import (
     IN_FLIGHT,
     CardStatus,
