@@ -55,20 +55,20 @@ def entitle(
     """Return what each line and charge row of an order cost the customer.
 
     *line_tax* says whether the host computed its line tax before or after the order's discount.
-    A line or row with a negative total is read as a discount over the others.
+    Lines with a negative total are a discount over the others, rows with one a discount over all,
+    both taken off before the spread charges, which follow in their order.
+    :mod:`flask_refunds.figures.entitled` does the same in SQL.
     """
     items = [_line(line) for line in lines if line.total >= 0]
     items += [_row(charge) for charge in charges if charge.kind == "row" and charge.amount >= 0]
-    for line in lines:
-        if line.total < 0:
-            items = _take(items, -line.total, over="lines", line_tax=line_tax)
+    coupons = -sum(line.total for line in lines if line.total < 0)
+    items = _take(items, coupons, over="lines", line_tax=line_tax)
+    rebates = -sum(c.amount for c in charges if c.kind == "row" and c.amount < 0)
+    items = _take(items, rebates, over="lines+rows", line_tax=line_tax)
     for charge in charges:
-        if charge.kind == "row":
-            if charge.amount < 0:
-                items = _take(items, -charge.amount, over="lines+rows", line_tax=line_tax)
-        elif charge.effect == "discount":
+        if charge.kind == "spread" and charge.effect == "discount":
             items = _take(items, charge.amount, over=charge.over, line_tax=line_tax)
-        else:
+        elif charge.kind == "spread":
             items = _add(items, charge)
     return items
 

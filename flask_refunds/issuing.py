@@ -14,7 +14,15 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import errors, lifecycle, signals
 from flask_refunds.accounts import lock
-from flask_refunds.models import REF_LENGTH, Account, Allocation, Line, Refund, Transfer
+from flask_refunds.models import (
+    DESCRIPTION_LENGTH,
+    REF_LENGTH,
+    Account,
+    Allocation,
+    Line,
+    Refund,
+    Transfer,
+)
 from flask_refunds.planning import (
     Plan,
     PlannedTransfer,
@@ -213,7 +221,7 @@ def _lines(refund: Refund, planned: Plan) -> list[Line]:
             kind=line.item.kind,
             line_ref=line.item.ref,
             sku=line.item.sku[:REF_LENGTH],
-            description=line.item.description[:500],
+            description=line.item.description[:DESCRIPTION_LENGTH],
             dimensions=dict(line.item.dimensions),
             **vars(line.components),
         )

@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from flask_refunds.states import Method, RefundState, TransferState
 
 REF_LENGTH = 190
+DESCRIPTION_LENGTH = 500
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -183,7 +184,7 @@ class Line(Base):
     kind: Mapped[str] = mapped_column(String(16))
     line_ref: Mapped[str] = mapped_column(Ref)
     sku: Mapped[str] = mapped_column(String(190))
-    description: Mapped[str] = mapped_column(String(500))
+    description: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH))
     dimensions: Mapped[dict[str, Any]] = mapped_column(JSON)
     quantity: Mapped[int] = mapped_column(BigInteger)
     list_price: Mapped[int] = mapped_column(Minor)
@@ -376,7 +377,7 @@ class Posting(Base):
     kind: Mapped[str] = mapped_column(String(16))
     line_ref: Mapped[str] = mapped_column(Ref)
     sku: Mapped[str] = mapped_column(String(190))
-    description: Mapped[str] = mapped_column(String(500))
+    description: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH))
     dimensions: Mapped[dict[str, Any]] = mapped_column(JSON)
     method: Mapped[str] = mapped_column(String(16))
     operation: Mapped[str] = mapped_column(String(16))

@@ -42,6 +42,11 @@ class Charge:
     effect: ChargeEffect = "discount"
     over: ChargeOver = "lines"
 
+    @property
+    def title(self) -> str:
+        """What people call it: the label, or the name in words."""
+        return self.label or self.name.replace("_", " ").capitalize()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:

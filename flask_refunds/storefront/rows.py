@@ -71,7 +71,7 @@ def order_row(storefront: Storefront, row: Any) -> OrderRow:
         charges=tuple(
             ChargeFacts(
                 name=charge.name,
-                label=charge.label or charge.name.replace("_", " ").capitalize(),
+                label=charge.title,
                 kind=charge.kind,
                 effect=charge.effect,
                 over=charge.over,
@@ -251,7 +251,7 @@ def _prior(
                 amount=amount,
                 at=_utc(row.at, storefront, "PriorRefunds.at"),
                 succeeded=bool(row.succeeded),
-                gateway_id=row.gateway_id if p.gateway_id is not None else None,
+                gateway_id=_id(row.gateway_id) if p.gateway_id is not None else None,
                 line_ref=named(row, "line"),
                 payment_ref=named(row, "payment"),
             )
@@ -265,6 +265,11 @@ def _utc(value: Any, storefront: Storefront, name: str) -> datetime:
     if value.tzinfo is None:
         return value.replace(tzinfo=ZoneInfo(storefront.timezone)).astimezone(UTC)
     return value.astimezone(UTC)
+
+
+def _id(raw: Any) -> str | None:
+    """Return an id at the gateway, which a host may keep as a number."""
+    return str(raw) if raw is not None else None
 
 
 def _pieces(raw: Any, order: OrderFacts) -> int:

@@ -25,12 +25,15 @@ class Amount:
     unit: Literal["minor", "major"]
 
     def read(self, raw: Any, currency: str) -> int:
-        """Return *raw*, as the database gave it, in minor units of *currency*."""
+        """Return *raw*, as the database gave it, in minor units of *currency*.
+
+        A binary float is read by the fifteen digits that it is exact to.
+        """
         if raw is None:
             return 0
         if self.unit == "minor":
             return int(raw)
-        exact = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
+        exact = Decimal(f"{raw:.15g}") if isinstance(raw, float) else Decimal(raw)
         return money.round_to_minor(exact, currency)
 
 

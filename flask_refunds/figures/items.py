@@ -1,0 +1,272 @@
+"""The Items Report: what of each item was sold and given back.
+
+Beside the items stand the charges, the adjustments and what the shop gave back without naming an
+item, each a row of its own, so that the report adds up to the sales and refunds of the others.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from flask_refunds.entitlement import ADJUSTMENT
+from flask_refunds.figures.entitled import FIGURES, SoldItems
+from flask_refunds.figures.given import UNALLOCATED, GivenBack
+from flask_refunds.figures.host_sql import exact_text
+from flask_refunds.figures.scope import Scope
+from flask_refunds.figures.sold import SoldOrders
+from flask_refunds.figures.spreading import ZERO
+
+ITEM = "item"
+"""The grouping by SKU, or by description where there is none; others are the dimensions' names."""
+
+KINDS = ("line", "row", ADJUSTMENT, UNALLOCATED)
+Kind = Literal["line", "row", "adjustment", "unallocated"]
+
+SORTS = ("net", "sold", "refunded", "rate", "units_sold", "units_refunded", "name")
+
+
+T = TypeVar("T", bound="Figures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What was sold and given back of something, in pieces and minor units of ``currency``.
+
+    ``sold`` and ``refunded`` are what customers paid and got back, tax included; ``list_sold``,
+    ``discount_sold`` and ``tax_sold`` its list price, what was taken off and the tax in it, and
+    the same of what was ``refunded``.
+    """
+
+    currency: str
+    units_sold: int = 0
+    list_sold: int = 0
+    discount_sold: int = 0
+    tax_sold: int = 0
+    sold: int = 0
+    units_refunded: int = 0
+    list_refunded: int = 0
+    discount_refunded: int = 0
+    tax_refunded: int = 0
+    refunded: int = 0
+
+    @property
+    def units(self) -> int:
+        """Pieces that customers kept."""
+        return self.units_sold - self.units_refunded
+
+    @property
+    def net(self) -> int:
+        """What was sold less what was given back."""
+        return self.sold - self.refunded
+
+    @property
+    def tax(self) -> int:
+        """The tax in ``net``."""
+        return self.tax_sold - self.tax_refunded
+
+    @property
+    def rate(self) -> float | None:
+        """What was given back as a fraction of what was sold; ``None`` if nothing was."""
+        return self.refunded / self.sold if self.sold else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemRow(Figures):
+    """One row: an item (``line``), a charge (``row``), the adjustments, or the unallocated."""
+
+    kind: Kind
+    key: str
+    sku: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemBlock:
+    """One currency: a page of its rows, how many there are in all, and the total of all."""
+
+    currency: str
+    rows: tuple[ItemRow, ...]
+    count: int
+    total: Figures
+
+
+class ItemFigures:
+    """The items of *scope*, grouped by *by*: :data:`ITEM` or the name of a mapped dimension.
+
+    *text* narrows to items whose SKU begins with it or whose name contains it; charges and
+    adjustments are left out then.
+    """
+
+    def __init__(self, scope: Scope, *, by: str = ITEM, text: str = "") -> None:
+        self.scope = scope
+        self._by = by
+        sold = SoldOrders(scope)
+        self._items, self._given = SoldItems(sold).rows, GivenBack(scope).rows
+        parts = [*self._sold(), *self._adjustments(sold), self._refunded()]
+        both = union_all(*parts).cte("sold_and_given")
+        b = both.c
+        grouped = (
+            select(
+                b.currency,
+                b.kind,
+                b.key,
+                func.max(b.sku).label("sku"),
+                func.max(b.name).label("name"),
+                *(func.sum(b[name]).label(name) for name in _SUMS),
+            )
+            .group_by(b.currency, b.kind, b.key)
+            .cte("by_item")
+        )
+        g = grouped.c
+        counts = or_(g.kind == "line", g.sold != 0, g.refunded != 0)
+        if text:
+            named = g.sku.istartswith(text, autoescape=True) | g.name.icontains(
+                text, autoescape=True
+            )
+            counts = and_(g.kind == "line", named)
+        self.rows: CTE = select(*g).where(counts).cte("item_rows")
+
+    def read(
+        self,
+        session: Session,
+        *,
+        sort: str = "net",
+        descending: bool = True,
+        page: int = 0,
+        limit: int | None = None,
+    ) -> list[ItemBlock]:
+        """Return the blocks, by currency: their rows in order, *limit* on each *page* from 0 on.
+
+        *sort* is one of :data:`SORTS`; charges, adjustments and the unallocated come last. Two
+        queries.
+        """
+        totals = {
+            row["currency"]: (int(row["count"]), _figures(Figures, row))
+            for row in session.execute(self._totals()).mappings()
+        }
+        rows: dict[str, list[ItemRow]] = {currency: [] for currency in totals}
+        statement = self._page(self._ordered(sort, descending), page, limit)
+        for row in session.execute(statement).mappings():
+            facts = {name: row[name] for name in ("kind", "key", "sku", "name")}
+            rows[row["currency"]].append(_figures(ItemRow, row, **facts))
+        return [
+            ItemBlock(currency=currency, rows=tuple(rows[currency]), count=count, total=total)
+            for currency, (count, total) in totals.items()
+        ]
+
+    def _page(
+        self, order: Sequence[Any], page: int, limit: int | None
+    ) -> "Select[*tuple[Any, ...]]":
+        r = self.rows.c
+        place = func.row_number().over(partition_by=r.currency, order_by=order)
+        numbered = select(*r, place.label("place")).subquery("placed_rows")
+        statement = select(*numbered.c).order_by(numbered.c.currency, numbered.c.place)
+        if limit is None:
+            return statement
+        first = page * limit
+        return statement.where(numbered.c.place > first, numbered.c.place <= first + limit)
+
+    def _ordered(self, sort: str, descending: bool) -> list[ColumnElement[Any]]:
+        r = self.rows.c
+        values: dict[str, ColumnElement[Any]] = {
+            "net": r.sold - r.refunded,
+            "sold": r.sold,
+            "refunded": r.refunded,
+            "rate": func.coalesce(r.refunded * 1.0 / func.nullif(r.sold, 0), -1),
+            "units_sold": r.units_sold,
+            "units_refunded": r.units_refunded,
+            "name": r.name,
+        }
+        ranks = [(r.kind == kind, n) for n, kind in enumerate(KINDS)]
+        value = values[sort]
+        return [case(*ranks, else_=len(KINDS)), value.desc() if descending else value, r.key]
+
+    def _totals(self) -> "Select[*tuple[Any, ...]]":
+        r = self.rows.c
+        sums = [func.sum(r[name]).label(name) for name in _SUMS]
+        return (
+            select(r.currency, func.count().label("count"), *sums)
+            .group_by(r.currency)
+            .order_by(r.currency)
+        )
+
+    def _sold(self) -> Iterator["Select[*tuple[Any, ...]]"]:
+        i = self._items.c
+        yield self._part(self._items, sold={name: i[name] for name in FIGURES})
+
+    def _adjustments(self, sold: SoldOrders) -> Iterator["Select[*tuple[Any, ...]]"]:
+        """Yield what was paid, less what items explain of it."""
+        for table, amount in (
+            (sold.rows, sold.rows.c.captured),
+            (self._items, -self._items.c.paid),
+        ):
+            yield self._row(
+                currency=table.c.currency,
+                kind=exact_text(literal(ADJUSTMENT)),
+                sold={"list": amount, "paid": amount},
+            )
+
+    def _refunded(self) -> "Select[*tuple[Any, ...]]":
+        g = self._given.c
+        return self._part(self._given, refunded={name: g[name] for name in FIGURES})
+
+    def _part(self, table: CTE, **figures: Any) -> "Select[*tuple[Any, ...]]":
+        c = table.c
+        by_item = self._by == ITEM
+        own = case((c.sku != "", c.sku), else_=c.description) if by_item else c[f"dim_{self._by}"]
+        is_line = c.kind == "line"
+        is_row = c.kind == "row"
+        return self._row(
+            currency=c.currency,
+            kind=c.kind,
+            key=case((is_line, func.coalesce(own, "")), (is_row, c.name), else_=""),
+            sku=case((is_line, c.sku), else_="") if by_item else None,
+            name=c.description if by_item else case((is_line, own), else_=c.description),
+            **figures,
+        )
+
+    @staticmethod
+    def _row(
+        *,
+        currency: ColumnElement[str],
+        kind: ColumnElement[str],
+        key: ColumnElement[str] | None = None,
+        sku: ColumnElement[str] | None = None,
+        name: ColumnElement[str] | None = None,
+        sold: Mapping[str, Any] = MappingProxyType({}),
+        refunded: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "Select[*tuple[Any, ...]]":
+        """Return a part of the union, all of whose columns are there and in one order."""
+        facts = {"currency": currency, "kind": kind, "key": key, "sku": sku, "name": name}
+        columns = [
+            (exact_text(literal("")) if value is None else value).label(label)
+            for label, value in facts.items()
+        ]
+        for figures, labels in ((sold, _SOLD), (refunded, _REFUNDED)):
+            columns += [figures.get(figure, ZERO).label(label) for figure, label in labels.items()]
+        return select(*columns)
+
+
+_SOLD = {
+    "quantity": "units_sold",
+    "list": "list_sold",
+    "discount": "discount_sold",
+    "tax": "tax_sold",
+    "paid": "sold",
+}
+_REFUNDED = {
+    "quantity": "units_refunded",
+    "list": "list_refunded",
+    "discount": "discount_refunded",
+    "tax": "tax_refunded",
+    "paid": "refunded",
+}
+_SUMS = (*_SOLD.values(), *_REFUNDED.values())
+
+
+def _figures(kind: type[T], row: Any, **facts: Any) -> T:
+    return kind(currency=row["currency"], **{n: int(row[n] or 0) for n in _SUMS}, **facts)

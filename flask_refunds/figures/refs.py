@@ -1,0 +1,94 @@
+"""Our references in SQL as the host's keys: converted to the host's types, never the other way.
+
+So that the host's indexes serve, and that one key has one spelling.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Numeric,
+    String,
+    Uuid,
+    cast,
+    literal_column,
+    type_coerce,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeEngine
+
+from flask_refunds.errors import MappingError
+from flask_refunds.storefront.values import Key
+
+
+class uuid_of(FunctionElement[Any]):  # noqa: N801  # a function in SQL
+    """A UUID's text as the database's UUID, or as the 32 digits that stand for one."""
+
+    name = "uuid_of"
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[Any], kind: Uuid[Any]) -> None:
+        super().__init__(text)
+        self.type = kind if kind.native_uuid else Uuid(native_uuid=False)
+
+
+@compiles(uuid_of)
+def _as_uuid(element: Any, compiler: Any, **options: Any) -> str:
+    text = compiler.process(element.clauses, **options)
+    native = element.type.native_uuid and compiler.dialect.supports_native_uuid
+    return f"CAST({text} AS UUID)" if native else f"REPLACE({text}, '-', '')"
+
+
+class element_of(FunctionElement[str]):  # noqa: N801  # a function in SQL
+    """The text at an index of a JSON list, as references of composite keys are."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(element_of)
+def _element_of(element: Any, compiler: Any, **options: Any) -> str:
+    text, index = element.clauses
+    function = "JSON_VALUE" if compiler.dialect.name in {"mysql", "mariadb"} else "json_extract"
+    return f"{function}({compiler.process(text, **options)}, '$[{index.name}]')"
+
+
+@compiles(element_of, "postgresql")
+def _element_of_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    text, index = element.clauses
+    return f"(CAST({compiler.process(text, **options)} AS JSON) ->> {index.name})"
+
+
+def as_key(ref: ColumnElement[str], key: Key) -> list[ColumnElement[Any]]:
+    """Return the columns of the host's *key* that *ref*, a column of ours, stands for.
+
+    Raises :exc:`~flask_refunds.errors.MappingError` for a type of key that SQL cannot make of
+    our text.
+    """
+    kinds = [column.type for column in key.columns]
+    parts = (
+        [ref]
+        if len(kinds) == 1
+        else [element_of(ref, literal_column(str(n))) for n in range(len(kinds))]
+    )
+    return [_converted(part, kind, key.name) for part, kind in zip(parts, kinds, strict=True)]
+
+
+def _converted(text: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[Any]:
+    if isinstance(kind, Uuid):
+        return uuid_of(text, kind)
+    if isinstance(kind, Integer):
+        return cast(text, BigInteger)
+    if isinstance(kind, Numeric):
+        return cast(text, kind)
+    if isinstance(kind, NullType):
+        return text
+    if isinstance(kind, String) and type(kind).__name__ != "Enum":
+        return type_coerce(text, kind)
+    raise MappingError(
+        f"{name} is of type {kind!r}, which reports cannot compare with ours. Map a key that is a "
+        "number, a text or a UUID."
+    )
