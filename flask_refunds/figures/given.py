@@ -120,10 +120,8 @@ class GivenBack:
             "span": scope.numbered_host(dated),
             "currency": currency,
             "way": literal_column(f"'{Way.SHOP}'", String),
-            "kind": case(
-                (found, exact_text(literal("line"))), else_=exact_text(literal(UNALLOCATED))
-            ),
-            "name": case((found, ""), else_=exact_text(literal(UNALLOCATED))),
+            "kind": case((found, exact_text(literal("line"))), else_=unallocated),
+            "name": case((found, ""), else_=unallocated),
             "sku": nothing if line is None else short_text(line.c.sku, REF_LENGTH),
             "description": nothing
             if line is None

@@ -122,7 +122,7 @@ class ItemFigures:
             .cte("by_item")
         )
         g = grouped.c
-        counts = or_(g.kind == "line", g.sold != 0, g.refunded != 0)
+        counts = or_(g.kind.in_(["line", "row"]), g.sold != 0, g.refunded != 0)
         if text:
             named = g.sku.istartswith(text, autoescape=True) | g.name.icontains(
                 text, autoescape=True
@@ -200,10 +200,8 @@ class ItemFigures:
 
     def _adjustments(self, sold: SoldOrders) -> Iterator["Select[*tuple[Any, ...]]"]:
         """Yield what was paid, less what items explain of it."""
-        for table, amount in (
-            (sold.rows, sold.rows.c.captured),
-            (self._items, -self._items.c.paid),
-        ):
+        paid, explained = sold.rows.c.captured, self._items.c.paid
+        for table, amount in ((sold.rows, paid), (self._items, -explained)):
             yield self._row(
                 currency=table.c.currency,
                 kind=exact_text(literal(ADJUSTMENT)),
@@ -268,5 +266,5 @@ _REFUNDED = {
 _SUMS = (*_SOLD.values(), *_REFUNDED.values())
 
 
-def _figures(kind: type[T], row: Any, **facts: Any) -> T:
-    return kind(currency=row["currency"], **{n: int(row[n] or 0) for n in _SUMS}, **facts)
+def _figures(made: type[T], row: Any, **facts: Any) -> T:
+    return made(currency=row["currency"], **{n: int(row[n] or 0) for n in _SUMS}, **facts)

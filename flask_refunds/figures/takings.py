@@ -76,12 +76,8 @@ def read_takings(session: Session, scope: Scope) -> Mapping[Key, Takings]:
 def sales_of(session: Session, scope: Scope) -> Mapping[Key, dict[str, int]]:
     """Return ``orders`` and ``sales`` of each currency and span: one query."""
     s = SoldOrders(scope).rows.c
-    return by_span(
-        session,
-        select(
-            s.currency, s.span, func.count().label("orders"), func.sum(s.captured).label("sales")
-        ).group_by(s.currency, s.span),
-    )
+    figures = (func.count().label("orders"), func.sum(s.captured).label("sales"))
+    return by_span(session, select(s.currency, s.span, *figures).group_by(s.currency, s.span))
 
 
 def given_of(session: Session, scope: Scope) -> Mapping[Key, dict[str, int]]:
