@@ -147,7 +147,7 @@ def _find(
     return Listing(
         rows=tuple(_row(refund, parts[refund.id]) for refund in page),
         next=page[-1].id if len(refunds) > limit else None,
-        counts={} if text else _counts(session, now),
+        counts={} if text else counts(session, now),
     )
 
 
@@ -255,7 +255,7 @@ def _row(refund: Refund, parts: Sequence[Part]) -> Row:
 _MADE = {"state", "parts"}
 
 
-def _counts(session: Session, now: datetime) -> Mapping[Shown, int]:
+def counts(session: Session, now: datetime) -> Mapping[Shown, int]:
     """Return how many refunds each status has, one above :data:`COUNTED` at most: one query."""
     capped = [
         select(func.count())

@@ -12,6 +12,7 @@ from babel import Locale
 from babel.numbers import (
     NumberFormatError,
     format_currency,
+    format_decimal,
     get_decimal_symbol,
     parse_decimal,
 )
@@ -89,6 +90,13 @@ def show(minor: int, currency: str, locale: str = "en") -> str:
         standard = Locale.parse(locale).currency_formats["standard"]
         return format_currency(number, currency, format=standard, locale=locale)
     return format_currency(number, currency, format=pattern, locale=locale, currency_digits=False)
+
+
+def grouped(minor: int, currency: str, locale: str = "en") -> str:
+    """Return *minor* units as a number for people in *locale*, without the currency: 1,234.50."""
+    decimals = "0" * exponent(currency)
+    pattern = "#,##0" + (f".{decimals}" if decimals else "")
+    return format_decimal(to_decimal(minor, currency), format=pattern, locale=locale)
 
 
 def plain(minor: int, currency: str) -> str:

@@ -18,8 +18,8 @@ from flask_refunds.runtime import Runtime
 log = logging.getLogger("flask_refunds")
 
 
-class RefundsPage(HostAccess):
-    """A page of ours, which no cache keeps. Errors of ours that a view lets through get a page."""
+class Page(BaseView):
+    """A page that no cache keeps. Errors of ours that a view lets through get a page."""
 
     def create_blueprint(self, admin: Admin) -> Blueprint:
         """Return the blueprint of the view; what it answers is about people and their money."""
@@ -61,13 +61,17 @@ class RefundsPage(HostAccess):
             return self.problem(explain(error))
 
 
+class RefundsPage(HostAccess, Page):
+    """A page of ours in the host's admin, open to whoever may open the host's orders."""
+
+
 def problem_page(view: BaseView, explained: Explained) -> ResponseReturnValue:
     """Return a page of *view* that says what is the matter, with its HTTP status."""
     page = view.render("refunds/problem.html", problem=explained, title=_title(explained))
     return make_response(page, explained.status)
 
 
-def add_page(app: Flask, admin: Admin, page: RefundsPage) -> None:
+def add_page(app: Flask, admin: Admin, page: BaseView) -> None:
     """Add *page* to *admin*; its forms check a CSRF token of their own, whatever the host does."""
     admin.add_view(page)
     protect = app.extensions.get("csrf")

@@ -4,12 +4,10 @@ The shop's own are read through the mapping and are no postings: they have no co
 money, and its note of a refund of ours, known by the gateway's id, does not count again.
 """
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     CTE,
-    ColumnElement,
     Select,
     String,
     Subquery,
@@ -33,31 +31,13 @@ from flask_refunds.figures.host_sql import (
 from flask_refunds.figures.ledger_query import DATED, posted
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.spreading import ZERO
+from flask_refunds.figures.ways import Way, way_of_posting
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH, Attempt, Posting, Transfer
-from flask_refunds.states import Method
 from flask_refunds.storefront import PriorRefunds
 from flask_refunds.storefront.values import expression
 
 FIGURES = ("quantity", "list", "discount", "tax", "paid")
 UNALLOCATED = "unallocated"
-
-
-class Way(StrEnum):
-    """How money went back: to a card, by cancelling its sale, by other means, or by the shop."""
-
-    CARD = "card"
-    VOID = "void"
-    OTHER = "other"
-    SHOP = "shop"
-
-
-def way_of_posting() -> ColumnElement[str]:
-    """Return the :class:`Way` of a posting, in SQL."""
-    return case(
-        (Posting.method == Method.OTHER, literal_column("'other'", String)),
-        (Posting.operation == "void", literal_column("'void'", String)),
-        else_=literal_column("'card'", String),
-    )
 
 
 class GivenBack:

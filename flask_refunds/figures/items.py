@@ -6,6 +6,7 @@ item, each a row of its own, so that the report adds up to the sales and refunds
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from flask_refunds.figures.host_sql import exact_text
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO
+from flask_refunds.figures.takings import fraction
 
 ITEM = "item"
 """The grouping by SKU, or by description where there is none; others are the dimensions' names."""
@@ -69,9 +71,9 @@ class Figures:
         return self.tax_sold - self.tax_refunded
 
     @property
-    def rate(self) -> float | None:
+    def rate(self) -> Decimal | None:
         """What was given back as a fraction of what was sold; ``None`` if nothing was."""
-        return self.refunded / self.sold if self.sold else None
+        return fraction(self.refunded, self.sold)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,25 +4,18 @@ Only what is completed is in the ledger. Amounts are minor units per currency, n
 currencies; every figure is one SQL aggregate.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from flask_refunds.figures.filters import EVERYTHING, Filters
 from flask_refunds.figures.periods import Basis, Period
-from flask_refunds.lifecycle import current_transfers
-from flask_refunds.models import Posting, Refund, Transfer
-from flask_refunds.states import (
-    IN_FLIGHT,
-    CardStatus,
-    Method,
-    RefundState,
-    TransferState,
-    card_status,
-)
+from flask_refunds.figures.ways import Way, way_of_posting
+from flask_refunds.models import Posting, Refund
 
 COMPONENTS: Mapping[str, InstrumentedAttribute[int]] = {
     "quantity": Posting.quantity,
@@ -60,29 +53,45 @@ class Totals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """The transfers of one currency that stand in ``state`` now: how many, and minor units."""
+class Group:
+    """What was given back in one currency for one reason, or by one operator, in minor units.
+
+    ``value`` is the reason's code or the operator's label; ``refunds`` counts documents.
+    """
 
     currency: str
-    state: TransferState
-    transfers: int
-    amount: int
+    value: str
+    refunds: int
+    refunded: int
+    reversed: int
+    net: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """One refund as it was asked for, ``amount`` in minor units, with where it stands now."""
+class Posted:
+    """One row of the ledger, with its refund's customer; ``tax`` and ``paid`` in minor units."""
 
     id: int
-    created_at: datetime
+    posted_at: datetime
+    entry: str
+    refund_id: int
     order_number: str
+    order_placed_at: datetime
     customer_name: str
-    currency: str
-    amount: int
+    kind: str
+    line_ref: str
+    sku: str
+    description: str
+    quantity: int
+    way: str
+    method: str
+    operation: str
+    gateway_refund_id: str | None
     reason: str
     actor_label: str
-    status: CardStatus | None
-    state: RefundState
+    currency: str
+    tax: int
+    paid: int
 
 
 def within(column: Any, period: Period) -> list[ColumnElement[bool]]:
@@ -100,129 +109,99 @@ def posted(period: Period, basis: Basis) -> list[ColumnElement[bool]]:
     return within(DATED[basis], period)
 
 
-def totals(session: Session, period: Period, basis: Basis) -> list[Totals]:
+def totals(
+    session: Session, period: Period, basis: Basis, filters: Filters = EVERYTHING
+) -> list[Totals]:
     """Return what was given back in *period*, one row for each currency."""
-    paid = Posting.paid
-    is_void = and_(Posting.method == Method.CARD, Posting.operation == "void")
-    is_card = and_(Posting.method == Method.CARD, Posting.operation != "void")
+    paid, way = Posting.paid, way_of_posting()
     sums: dict[str, Any] = {
         "postings": func.count(Posting.id),
         "refunded": func.sum(case((Posting.entry == "refund", paid), else_=0)),
         "reversed": func.sum(case((Posting.entry == "reversal", -paid), else_=0)),
         "net": func.sum(paid),
         "tax": func.sum(Posting.tax),
-        "card": func.sum(case((is_card, paid), else_=0)),
-        "void": func.sum(case((is_void, paid), else_=0)),
-        "other": func.sum(case((Posting.method == Method.OTHER, paid), else_=0)),
+        **{
+            each.value: func.sum(case((way == each.value, paid), else_=0))
+            for each in (Way.CARD, Way.VOID, Way.OTHER)
+        },
     }
     rows = session.execute(
         select(Posting.currency, *(value.label(name) for name, value in sums.items()))
-        .where(*posted(period, basis))
+        .where(*posted(period, basis), *filters.of_postings())
         .group_by(Posting.currency)
         .order_by(Posting.currency)
     ).mappings()
     return [Totals(currency=row["currency"], **{n: int(row[n]) for n in sums}) for row in rows]
 
 
-def standings(session: Session, period: Period, basis: Basis) -> list[Standing]:
-    """Return where the money stands now of the refunds that were issued in *period*.
-
-    By basis ``order``: of those whose orders were placed in it. A failed transfer that another
-    one replaces does not count.
-    """
-    newer = aliased(Transfer)
+def groups(
+    session: Session,
+    period: Period,
+    basis: Basis,
+    filters: Filters,
+    by: Literal["reason", "operator"],
+) -> list[Group]:
+    """Return what was given back in *period* by reason or by operator, the most first."""
+    value = Posting.reason if by == "reason" else Posting.actor_label
+    paid = Posting.paid
+    net = func.sum(paid)
     rows = session.execute(
         select(
-            Transfer.currency, Transfer.state, func.count(Transfer.id), func.sum(Transfer.amount)
+            Posting.currency,
+            value,
+            func.count(Posting.refund_id.distinct()),
+            func.sum(case((Posting.entry == "refund", paid), else_=0)),
+            func.sum(case((Posting.entry == "reversal", -paid), else_=0)),
+            net,
         )
-        .join(Refund, Refund.id == Transfer.refund_id)
-        .where(
-            *within(_requested(basis), period),
-            ~exists().where(newer.replaces_id == Transfer.id),
-        )
-        .group_by(Transfer.currency, Transfer.state)
-        .order_by(Transfer.currency)
+        .where(*posted(period, basis), *filters.of_postings())
+        .group_by(Posting.currency, value)
+        .order_by(Posting.currency, net.desc(), value)
     )
     return [
-        Standing(
+        Group(
             currency=currency,
-            state=TransferState(state),
-            transfers=int(count),
-            amount=int(amount),
+            value=name,
+            refunds=int(refunds),
+            refunded=int(refunded),
+            reversed=int(undone),
+            net=int(amount),
         )
-        for currency, state, count, amount in rows
+        for currency, name, refunds, refunded, undone, amount in rows
     ]
-
-
-def in_flight(session: Session, period: Period) -> dict[str, int]:
-    """Return what is on its way of refunds issued in *period*: minor units by currency.
-
-    It is in no posting yet, and never netted.
-    """
-    rows = session.execute(
-        select(Transfer.currency, func.sum(Transfer.amount))
-        .join(Refund, Refund.id == Transfer.refund_id)
-        .where(*within(Refund.created_at, period), Transfer.state.in_(IN_FLIGHT))
-        .group_by(Transfer.currency)
-    )
-    return {currency: int(amount) for currency, amount in rows}
 
 
 def posting_page(
     session: Session,
     period: Period,
     basis: Basis,
+    filters: Filters = EVERYTHING,
     *,
     limit: int,
     after: tuple[datetime, int] | None = None,
-) -> Sequence[Posting]:
+) -> list[Posted]:
     """Return up to *limit* postings of *period*, newest first, older than the cursor *after*."""
-    statement = select(Posting).where(*posted(period, basis))
-    statement = _older(statement, Posting.posted_at, Posting.id, after)
-    return session.scalars(statement.limit(limit)).all()
-
-
-def request_page(
-    session: Session,
-    period: Period,
-    basis: Basis,
-    *,
-    limit: int,
-    after: tuple[datetime, int] | None = None,
-) -> list[Request]:
-    """Return up to *limit* refunds issued in *period*, newest first, older than *after*.
-
-    Two queries, however many refunds there are.
-    """
-    statement = select(Refund).where(*within(_requested(basis), period))
-    statement = _older(statement, Refund.created_at, Refund.id, after)
-    refunds = session.scalars(statement.limit(limit).options(selectinload(Refund.transfers)))
-    return [
-        Request(
-            id=refund.id,
-            created_at=refund.created_at,
-            order_number=refund.order_number,
-            customer_name=refund.customer_name,
-            currency=refund.currency,
-            amount=refund.amount,
-            reason=refund.reason,
-            actor_label=refund.actor_label,
-            status=card_status(
-                [(Method(t.method), TransferState(t.state)) for t in current_transfers(refund)]
-            ),
-            state=RefundState(refund.state),
-        )
-        for refund in refunds
+    columns = [
+        Refund.customer_name.label(name)
+        if name == "customer_name"
+        else way_of_posting().label(name)
+        if name == "way"
+        else getattr(Posting, name).label(name)
+        for name in (field.name for field in fields(Posted))
     ]
+    statement = (
+        select(*columns)
+        .join(Refund, Refund.id == Posting.refund_id)
+        .where(*posted(period, basis), *filters.of_postings())
+    )
+    statement = older(statement, Posting.posted_at, Posting.id, after)
+    return [Posted(**row) for row in session.execute(statement.limit(limit)).mappings()]
 
 
-def _requested(basis: Basis) -> InstrumentedAttribute[datetime]:
-    return Refund.created_at if basis == "refund" else Refund.order_placed_at
-
-
-def _older(
+def older(
     statement: Select[Any], at: Any, key: Any, after: tuple[datetime, int] | None
 ) -> Select[Any]:
+    """Return *statement* in order of time, the newest first, behind the cursor *after*."""
     if after is not None:
         moment, number = after
         statement = statement.where(or_(at < moment, and_(at == moment, key < number)))

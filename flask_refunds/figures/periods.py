@@ -3,6 +3,7 @@
 Pure: the zone and the time now are passed in.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,11 +28,19 @@ class Preset(StrEnum):
     THIS_MONTH = "this_month"
     LAST_MONTH = "last_month"
     THIS_QUARTER = "this_quarter"
+    LAST_QUARTER = "last_quarter"
     THIS_YEAR = "this_year"
+    LAST_YEAR = "last_year"
     ALL = "all"
 
 
 DEFAULT = Preset.LAST_30_DAYS
+_TO_DATE: Mapping[Preset | None, int] = {
+    Preset.THIS_MONTH: 1,
+    Preset.THIS_QUARTER: 3,
+    Preset.THIS_YEAR: 12,
+}
+"""How many months a preset that goes on is long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +78,25 @@ class Period:
             return cls()
         return cls.of_days(*_days(preset, today), zone)
 
+    def before(self, zone: ZoneInfo, *, months: int | None = None) -> Self | None:
+        """Return the period before this one, to compare with; ``None`` if it has no bounds.
+
+        The same days so many *months* earlier if given; else whole months come before whole
+        months, and any other days before as many days.
+        """
+        if self.first is None or self.last is None:
+            return None
+        following = self.last + timedelta(days=1)
+        if months is not None:
+            first, last = _months_back(self.first, months), _months_back(self.last, months)
+        elif self.first.day == following.day == 1:
+            whole = (following.year - self.first.year) * 12 + following.month - self.first.month
+            first, last = _months_back(self.first, whole), self.first - timedelta(days=1)
+        else:
+            days = following - self.first
+            first, last = self.first - days, self.first - timedelta(days=1)
+        return None if first < EARLIEST else self.of_days(first, last, zone)
+
     @property
     def args(self) -> dict[str, str]:
         """The query arguments that say this period, whatever day it is."""
@@ -94,6 +122,12 @@ class Choice:
     basis: Basis
     typed: Mapping[str, str]
     errors: Mapping[str, str] = field(default_factory=dict)
+
+    def before(self, zone: ZoneInfo) -> Period | None:
+        """Return the period to compare with: what is to date, with the same days before."""
+        if self.period is None:
+            return None
+        return self.period.before(zone, months=_TO_DATE.get(self.preset))
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -150,6 +184,13 @@ def _day(name: str, text: str, errors: dict[str, str]) -> date | None:
     return day
 
 
+def _months_back(day: date, months: int) -> date:
+    """Return the same day so many *months* earlier, or the last of a shorter month."""
+    number = day.year * 12 + day.month - 1 - months
+    year, month = number // 12, number % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
 def _days(preset: Preset, today: date) -> tuple[date, date]:
     month = today.replace(day=1)
     before = month - timedelta(days=1)
@@ -165,7 +206,16 @@ def _days(preset: Preset, today: date) -> tuple[date, date]:
         case Preset.LAST_MONTH:
             return before.replace(day=1), before
         case Preset.THIS_QUARTER:
-            return month.replace(month=(today.month - 1) // 3 * 3 + 1), today
+            return _quarter(today), today
+        case Preset.LAST_QUARTER:
+            last = _quarter(today) - timedelta(days=1)
+            return _quarter(last), last
         case Preset.THIS_YEAR:
             return today.replace(month=1, day=1), today
+        case Preset.LAST_YEAR:
+            return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
     return today, today
+
+
+def _quarter(day: date) -> date:
+    return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)

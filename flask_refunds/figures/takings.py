@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from flask_refunds.figures.given import GivenBack, Way
+from flask_refunds.figures.given import GivenBack
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO
+from flask_refunds.figures.ways import Way
 from flask_refunds.sharing import divide_half_up
 
 Key = tuple[str, int]
@@ -51,9 +53,9 @@ class Takings:
         return divide_half_up(self.sales, self.orders) if self.orders else None
 
     @property
-    def rate(self) -> float | None:
+    def rate(self) -> Decimal | None:
         """What was given back as a fraction of the sales; ``None`` without sales."""
-        return self.refunds / self.sales if self.sales else None
+        return fraction(self.refunds, self.sales)
 
     def __add__(self, more: Self) -> Self:
         added = {
@@ -62,6 +64,13 @@ class Takings:
             if field.name != "currency"
         }
         return type(self)(currency=self.currency, **added)
+
+
+def fraction(part: int, whole: int) -> Decimal | None:
+    """Return *part* of *whole* to four decimals, 0.25 for a quarter; ``None`` of nothing."""
+    if not whole:
+        return None
+    return (Decimal(part) / Decimal(whole)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def read_takings(session: Session, scope: Scope) -> Mapping[Key, Takings]:

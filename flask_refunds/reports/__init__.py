@@ -1,36 +1,49 @@
-"""Reports over the ledger."""
+"""Reports over the ledger: pages, files, and what makes a host's own reports net."""
 
 from collections.abc import Sequence
 
 from flask import Flask
 from flask_admin import Admin, BaseView
 
-from flask_refunds.admin.pages import add_page
 from flask_refunds.figures.net import Netting, net
 from flask_refunds.figures.periods import Basis, Period, Preset
 from flask_refunds.figures.refusing import CannotNet
+from flask_refunds.reports.columns import Column
+from flask_refunds.reports.dashboard import Dashboard, DashboardMixin
 from flask_refunds.reports.host import NetReport
-from flask_refunds.reports.replacing import replace
-from flask_refunds.reports.views import RefundsReport
+from flask_refunds.reports.items import ItemsReport, ItemsReportMixin
+from flask_refunds.reports.refunds import RefundsReport, RefundsReportMixin
+from flask_refunds.reports.registering import register
+from flask_refunds.reports.summary import SummaryReport, SummaryReportMixin
+from flask_refunds.reports.wording import add_words
 
 __all__ = [
     "Basis",
     "CannotNet",
+    "Column",
+    "Dashboard",
+    "DashboardMixin",
+    "ItemsReport",
+    "ItemsReportMixin",
     "NetReport",
     "Netting",
     "Period",
     "Preset",
     "RefundsReport",
+    "RefundsReportMixin",
+    "SummaryReport",
+    "SummaryReportMixin",
     "net",
     "register_reports",
 ]
 
 
-def register_reports(app: Flask, admin: Admin, replacements: Sequence[type[BaseView]]) -> None:
-    """Add Reporting > Refunds, and let each of *replacements* serve in its host report's place.
+def register_reports(
+    app: Flask, admin: Admin, reports: Sequence[type[BaseView] | BaseView]
+) -> None:
+    """Add *reports* to *admin*, and Reporting > Refunds unless one of them is that.
 
-    Raises :exc:`~flask_refunds.errors.ConfigurationError` when one subclasses no view of *admin*.
+    Raises :exc:`~flask_refunds.errors.ConfigurationError` when one is no report.
     """
-    add_page(app, admin, RefundsReport())
-    for replacement in replacements:
-        replace(app, admin, replacement)
+    add_words(app)
+    register(app, admin, reports)

@@ -10,7 +10,7 @@ from flask_refunds import wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.errors import NotMigrated
-from flask_refunds.figures import ledger_query
+from flask_refunds.figures import requests
 from flask_refunds.figures.checking import AnySelect
 from flask_refunds.figures.net import Netting
 from flask_refunds.figures.periods import Basis, Period
@@ -59,4 +59,4 @@ class NetReport(BaseView):
         """
         period = self.period(start, end)
         sessions = wired.current().runtime.sessions
-        return sessions.read(lambda session: ledger_query.in_flight(session, period))
+        return sessions.read(lambda session: requests.in_flight(session, period))

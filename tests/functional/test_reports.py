@@ -22,7 +22,7 @@ from flask_refunds.planning import Selection
 from flask_refunds.processing import process
 from flask_refunds.reports import NetReport
 from flask_refunds.reports.export import HEADER, safe
-from flask_refunds.reports.replacing import replace
+from flask_refunds.reports.registering import replace
 from tests.functional.conftest import Shop
 from tests.integration.workshop import PATIENT, Workshop, opened
 

@@ -79,7 +79,9 @@ def test_refuses_days_the_wrong_way_round() -> None:
         (Preset.THIS_MONTH, "2026-03-01", "2026-03-30"),
         (Preset.LAST_MONTH, "2026-02-01", "2026-02-28"),
         (Preset.THIS_QUARTER, "2026-01-01", "2026-03-30"),
+        (Preset.LAST_QUARTER, "2025-10-01", "2025-12-31"),
         (Preset.THIS_YEAR, "2026-01-01", "2026-03-30"),
+        (Preset.LAST_YEAR, "2025-01-01", "2025-12-31"),
     ],
 )
 def test_a_preset_goes_by_the_stores_today(preset: Preset, first: str, last: str) -> None:
@@ -138,3 +140,44 @@ def test_says_at_which_field_it_is_wrong(args: dict[str, str], errors: dict[str,
     assert chosen.errors == errors
     assert chosen.period is None
     assert chosen.typed == {name: args.get(name, "").strip() for name in ("start", "end")}
+
+
+@pytest.mark.parametrize(
+    ("args", "first", "last"),
+    [
+        ({"period": "today"}, "2026-03-29", "2026-03-29"),
+        ({"period": "last_7_days"}, "2026-03-17", "2026-03-23"),
+        ({"period": "last_30_days"}, "2026-01-30", "2026-02-28"),
+        ({"period": "this_month"}, "2026-02-01", "2026-02-28"),
+        ({"period": "last_month"}, "2026-01-01", "2026-01-31"),
+        ({"period": "this_quarter"}, "2025-10-01", "2025-12-30"),
+        ({"period": "last_quarter"}, "2025-07-01", "2025-09-30"),
+        ({"period": "this_year"}, "2025-01-01", "2025-03-30"),
+        ({"period": "last_year"}, "2024-01-01", "2024-12-31"),
+        ({"start": "2026-03-05", "end": "2026-03-07"}, "2026-03-02", "2026-03-04"),
+        ({"start": "2026-03-01", "end": "2026-03-10"}, "2026-02-19", "2026-02-28"),
+        ({"start": "2026-02-01", "end": "2026-03-31"}, "2025-12-01", "2026-01-31"),
+        ({"start": "2024-01-01", "end": "2025-12-31"}, "2022-01-01", "2023-12-31"),
+    ],
+)
+def test_a_period_is_compared_with_the_one_before(
+    args: dict[str, str], first: str, last: str
+) -> None:
+    before = choose(args, now=NOW, zone=PARIS).before(PARIS)
+
+    assert before is not None
+    assert before.args == {"start": first, "end": last}
+
+
+@pytest.mark.parametrize("args", [{"period": "all"}, {"start": "1970-01-01", "end": "1970-01-31"}])
+def test_there_is_nothing_before_the_beginning(args: dict[str, str]) -> None:
+    assert choose(args, now=NOW, zone=PARIS).before(PARIS) is None
+
+
+@given(first=st.dates(date(1980, 1, 1), date(2100, 1, 1)), days=st.integers(0, 900))
+def test_the_period_before_ends_before_this_one_begins(first: date, days: int) -> None:
+    period = Period.of_days(first, first + timedelta(days=days), NEW_YORK)
+
+    before = period.before(NEW_YORK)
+    assert before is not None
+    assert before.end == period.start

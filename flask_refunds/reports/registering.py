@@ -1,12 +1,33 @@
-"""Letting a class of ours serve in the place of the host's report that it subclasses."""
+"""Adding reports to the host's admin, or letting them serve in the place of the host's own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask
 from flask_admin import Admin, BaseView
 from flask_admin.menu import BaseMenu
 
+from flask_refunds.admin.pages import add_page
 from flask_refunds.errors import ConfigurationError
+from flask_refunds.reports.page import ReportMixin
+from flask_refunds.reports.refunds import RefundsReport, RefundsReportMixin
+
+
+def register(app: Flask, admin: Admin, reports: Sequence[type[BaseView] | BaseView]) -> None:
+    """Add *reports*, classes or views, to *admin*; one that subclasses a view of it replaces it.
+
+    Reporting > Refunds is always among them. Raises
+    :exc:`~flask_refunds.errors.ConfigurationError` when one is neither.
+    """
+    for report in reports:
+        if isinstance(report, BaseView):
+            add_page(app, admin, report)
+        elif _is_own(report) and not _replaceable(admin, report):
+            add_page(app, admin, _made(report))
+        else:
+            replace(app, admin, report)
+    if not any(isinstance(view, RefundsReportMixin) for view in admin._views):  # noqa: SLF001
+        add_page(app, admin, RefundsReport())
 
 
 def replace(app: Flask, admin: Admin, replacement: type[BaseView]) -> BaseView:
@@ -30,11 +51,31 @@ def replace(app: Flask, admin: Admin, replacement: type[BaseView]) -> BaseView:
     return new
 
 
+def _is_own(report: Any) -> bool:
+    return isinstance(report, type) and issubclass(report, ReportMixin)
+
+
+def _replaceable(admin: Admin, report: type[BaseView]) -> bool:
+    """Return whether *admin* has a view of a class that *report* derives from."""
+    return any(type(view) in report.__mro__[1:] for view in admin._views)  # noqa: SLF001
+
+
+def _made(report: type[BaseView]) -> BaseView:
+    try:
+        return report()
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{report.__name__} cannot be made without arguments ({error}). Pass an instance of "
+            "it in reports=, made as its base class wants it."
+        ) from error
+
+
 def _served_by(admin: Admin, replacement: Any) -> BaseView:
     """Return the view of the nearest class that *replacement* derives from."""
     if not (isinstance(replacement, type) and issubclass(replacement, BaseView)):
         raise ConfigurationError(
-            f"reports= takes classes that subclass a report of the host's, not {replacement!r}."
+            "reports= takes reports of ours, ready-made or over a base view of the host's, and "
+            f"classes that subclass a report of the host's, not {replacement!r}."
         )
     for kind in replacement.__mro__[1:]:
         views: list[BaseView] = [v for v in admin._views if type(v) is kind]  # noqa: SLF001

@@ -1,0 +1,85 @@
+"""What all report pages have in common: the choice of days, the table, the files."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from flask import make_response, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from sqlalchemy.orm import Session
+
+from flask_refunds.admin.pages import Page
+from flask_refunds.admin.words import gettext
+from flask_refunds.reports.choosing import BASES, PRESETS, Asked, ask, basis_text, translated
+from flask_refunds.reports.columns import Column
+
+
+class ReportMixin(Page):
+    """A report with a choice of days. Put a mixin of this kind before the host's own base view.
+
+    The class has that base's access rules, chrome and ``render``; the mixin brings the choice of
+    days, the table, the chart and the files. Subclasses say what to read and how it looks.
+    """
+
+    report_name: ClassVar[str]
+    """The title, and the menu entry."""
+    report_endpoint: ClassVar[str]
+    template: ClassVar[str]
+    columns: ClassVar[tuple[Column, ...]] = ()
+    """What the table and the files show; override it to show something else."""
+    texts: ClassVar[tuple[str, ...]] = ()
+    """Names of query arguments that may be typed freely."""
+    labels: ClassVar[Mapping[str, str]] = {}
+    """The choices and texts that the form of the page offers, with their labels."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        given: dict[str, Any] = {"endpoint": self.report_endpoint, "category": "Reporting"}
+        if not args:
+            given["name"] = gettext(self.report_name)
+        super().__init__(*args, **{**given, **options})
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """Show the report."""
+        return self.page(self.asked())
+
+    def asked(self) -> Asked:
+        """Return what the URL asks for."""
+        return ask(
+            request.args,
+            now=self.runtime.now(),
+            zone=self.runtime.config.zone,
+            choices=self.choices(),
+            texts=self.texts,
+        )
+
+    def choices(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the report's own choices: words by value, by name; the first is the default."""
+        return {}
+
+    def read(self, session: Session, asked: Asked) -> Mapping[str, Any]:
+        """Return what the template shows, read in *session*."""
+        raise NotImplementedError
+
+    def words(self) -> Mapping[str, Any]:
+        """Return what else the template needs, whatever was asked for."""
+        return {}
+
+    def page(self, asked: Asked) -> ResponseReturnValue:
+        """Return the page; when something wrong was asked for, with that at its field."""
+        found: Mapping[str, Any] = {}
+        if not asked.errors:
+            found = self.runtime.sessions.read(lambda session: self.read(session, asked))
+        text = self.render(
+            self.template,
+            asked=asked,
+            report_title=gettext(self.report_name),
+            presets=translated(PRESETS),
+            bases=translated(BASES),
+            labels={name: gettext(words) for name, words in self.labels.items()},
+            formats={},
+            basis_words=basis_text(asked.basis),
+            zone=self.runtime.config.timezone,
+            **{"columns": [c for c in self.columns if c.shown], **self.words(), **found},
+        )
+        return make_response(text, 422 if asked.errors else 200)
