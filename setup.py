@@ -62,8 +62,8 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     author="Flask-Refunds contributors",
-    license_expression="BSD-3-Clause",
-    license_files=["LICENSE"],
+    license_expression="BSD-3-Clause AND MIT",  # ours, and the vendored Chart.js
+    license_files=["LICENSE", "flask_refunds/static/refunds/vendor/*LICENSE*"],
     keywords=["flask", "flask-admin", "refunds", "braintree", "rq", "ecommerce"],
     classifiers=[
         "Development Status :: 4 - Beta",
