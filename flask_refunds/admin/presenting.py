@@ -138,6 +138,11 @@ def day_text(moment: datetime) -> str:
     return str(format_date(moment.astimezone(config.zone), "medium", config.locale))
 
 
+def as_of_text() -> str:
+    """Return the present time and its zone, for what is printed."""
+    return f"{when_text(wired.current().runtime.now())} ({_config().timezone})"
+
+
 def locale_tag() -> str:
     """Return ``REFUNDS_LOCALE`` as browsers write it: ``en-GB``."""
     return _config().locale.replace("_", "-")
@@ -174,6 +179,7 @@ def add_filters(app: Flask) -> None:
     }
     for name, function in filters.items():
         app.add_template_filter(function, name)
+    app.add_template_global(as_of_text, "refunds_as_of")
     app.add_template_global(locale_tag, "refunds_locale")
 
 
