@@ -34,6 +34,7 @@ DEV = [
     *POSTGRESQL,
     *MYSQL,
     *EXAMPLE,
+    "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "hypothesis>=6.100",
     "playwright>=1.45",

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from werkzeug.serving import make_server
 
+from tests.browser.axe import assert_no_barriers
 from tests.browser.walking import wear
 from tests.hosts import charted
 
@@ -148,6 +149,13 @@ def test_a_picture_has_the_name_of_its_caption_and_points_to_the_table(
     expect(charts.locator("#reasons-shares-USD-where")).to_have_text(
         "The same figures are in a table."
     )
+
+
+@pytest.mark.parametrize("swatch", ["default", "darkly"])
+def test_axe_finds_no_barriers_in_charts(charts: Page, charts_url: str, swatch: str) -> None:
+    wear(charts, swatch)
+    opened(charts, charts_url)
+    assert_no_barriers(charts)
 
 
 def test_a_chart_takes_the_first_rows_of_its_currency_in_the_order_of_time(

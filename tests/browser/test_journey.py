@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import assert_no_barriers
 from tests.browser.walking import account_history, order_of, refund_order
 
 SETTLED, DECLINED = "97.30", "3,546.00"
@@ -79,7 +80,9 @@ def test_a_declined_refund_says_why_and_is_paid_otherwise_instead(demo: str, adm
     expect(line.get_by_role("link", name="Contact support")).to_be_visible()
 
     order.get_by_role("link", name=re.compile("^R-")).first.click()
+    assert_no_barriers(admin)
     admin.get_by_role("link", name="Pay by other means instead").click()
+    assert_no_barriers(admin)
     admin.locator("select[name=other_kind]").select_option("bank_transfer")
     admin.get_by_role("button", name="as given back").click()
     expect(admin.get_by_text("Not Requested by Administrator").first).to_be_visible()

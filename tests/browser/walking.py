@@ -83,6 +83,26 @@ def refund_order(page: Page, order: Locator) -> Locator:
     return modal
 
 
+def issue(
+    page: Page, demo: str, total: str, *items: str, to_card: bool, reason: str = "returned"
+) -> None:
+    """Give back one of each of *items* (SKUs) of Ada's order of *total*, or all of it."""
+    account_history(page, demo)
+    modal = refund_order(page, order_of(page, total))
+    for item in items:
+        line = modal.locator("tr", has_text=item)
+        line.locator("input[name$=-quantity]").fill("1")
+    modal.get_by_label("Reason").select_option(reason)
+    if not items:
+        modal.get_by_label(re.compile("Refund everything")).check()
+    if to_card:
+        modal.get_by_label("Refund to the credit card automatically").check()
+    else:
+        modal.locator("select[name=other_kind]").select_option("bank_transfer")
+    modal.locator("[data-refunds-submit]").click()
+    expect(modal).to_be_hidden()
+
+
 def wear(page: Page, swatch: str) -> None:
     """Let the pages that follow wear *swatch* in place of Flask-Admin's default one.
 
