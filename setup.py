@@ -37,6 +37,7 @@ DEV = [
     "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "hypothesis>=6.100",
+    "Pillow>=10.1",
     "playwright>=1.45",
     "pytest>=8.3",
     "pytest-cov>=6.0",
