@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/new-migration
+CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/new-migration scripts/vendor-chart scripts/screenshots
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help

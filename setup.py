@@ -34,8 +34,10 @@ DEV = [
     *POSTGRESQL,
     *MYSQL,
     *EXAMPLE,
+    "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "hypothesis>=6.100",
+    "Pillow>=10.1",
     "playwright>=1.45",
     "pytest>=8.3",
     "pytest-cov>=6.0",
@@ -62,8 +64,8 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     author="Flask-Refunds contributors",
-    license_expression="BSD-3-Clause",
-    license_files=["LICENSE"],
+    license_expression="BSD-3-Clause AND MIT",  # ours, and the vendored Chart.js
+    license_files=["LICENSE", "flask_refunds/static/refunds/vendor/*LICENSE*"],
     keywords=["flask", "flask-admin", "refunds", "braintree", "rq", "ecommerce"],
     classifiers=[
         "Development Status :: 4 - Beta",

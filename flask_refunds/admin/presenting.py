@@ -138,6 +138,16 @@ def day_text(moment: datetime) -> str:
     return str(format_date(moment.astimezone(config.zone), "medium", config.locale))
 
 
+def as_of_text() -> str:
+    """Return the present time and its zone, for what is printed."""
+    return f"{when_text(wired.current().runtime.now())} ({_config().timezone})"
+
+
+def locale_tag() -> str:
+    """Return ``REFUNDS_LOCALE`` as browsers write it: ``en-GB``."""
+    return _config().locale.replace("_", "-")
+
+
 def support_url() -> str | None:
     """Return where "contact support" leads, from ``REFUNDS_SUPPORT_URL``."""
     return _config().support_url
@@ -153,7 +163,7 @@ def transfer_status(method: str, state: str) -> str:
 
 
 def add_filters(app: Flask) -> None:
-    """Let templates of *app* use all this as filters called ``refunds_…``."""
+    """Let templates of *app* use all this, as filters and functions called ``refunds_…``."""
     filters: dict[str, Callable[..., Any]] = {
         "refunds_badge": badge,
         "refunds_day": day_text,
@@ -169,6 +179,8 @@ def add_filters(app: Flask) -> None:
     }
     for name, function in filters.items():
         app.add_template_filter(function, name)
+    app.add_template_global(as_of_text, "refunds_as_of")
+    app.add_template_global(locale_tag, "refunds_locale")
 
 
 def _clock(local: datetime, locale: str) -> str:

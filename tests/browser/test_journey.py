@@ -2,93 +2,16 @@
 
 import csv
 import io
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.processes import ROOT
+from tests.browser.axe import assert_no_barriers
+from tests.browser.walking import account_history, order_of, refund_order
 
 SETTLED, DECLINED = "97.30", "3,546.00"
 """Totals of Ada's orders: a settled one of several lines, and one whose bicycle is declined."""
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run ``make demo``'s program from nothing; yield the address of its admin."""
-    folder = tmp_path_factory.mktemp("demo")
-    output = folder / "output"
-    ours = ("DATABASE_URL", "REDIS_URL", "BRAINTREE_URL", "FLASK_APP")
-    env = {name: value for name, value in os.environ.items() if name not in ours}
-    env |= {"PORT": "0", "DEMO_DIR": str(folder / "var"), "PYTHONUNBUFFERED": "1"}
-    with output.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "example_app.demo"],
-            cwd=ROOT,
-            env=env,
-            stdout=stream,
-            stderr=stream,
-        )
-    try:
-        yield address_in(output, process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
-    assert code == 0, output.read_text()
-
-
-def address_in(output: Path, process: "subprocess.Popen[bytes]") -> str:
-    ends = time.monotonic() + 120
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+/admin/", output.read_text())):
-        assert process.poll() is None, output.read_text()
-        assert time.monotonic() < ends, output.read_text()
-        time.sleep(0.2)
-    return found[0]
-
-
-@pytest.fixture
-def admin(demo: str, page: Page) -> Iterator[Page]:
-    """A page on which the administrator has signed in; its script errors fail the test."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(demo)
-    page.fill("input[name=email]", "admin@example.com")
-    page.fill("input[name=password]", "admin")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Sign out")).to_be_visible()
-    yield page
-    assert errors == []
-
-
-def account_history(page: Page, demo: str, name: str = "Ada") -> None:
-    page.goto(f"{demo}user/?search={name}")
-    page.get_by_role("link", name="Account History").click()
-    expect(page.get_by_role("heading", name="Account History")).to_be_visible()
-
-
-def order_of(page: Page, total: str) -> Locator:
-    """Return the order of *total* dollars, opened."""
-    order = page.locator("details.refunds-order", has_text=total)
-    token = order.get_attribute("data-order")
-    order = page.locator(f'details[data-order="{token}"]')
-    if order.get_attribute("open") is None:
-        order.locator("summary").click()
-    return order
-
-
-def refund_order(page: Page, order: Locator) -> Locator:
-    """Press Refund Order and return the Issue Refund modal."""
-    order.get_by_role("link", name="Refund Order").click()
-    modal = page.get_by_role("dialog")
-    expect(modal.get_by_role("heading", name="Issue Refund")).to_be_visible()
-    return modal
 
 
 def test_a_refund_to_the_card_goes_from_started_to_completed_and_into_the_report(
@@ -157,7 +80,9 @@ def test_a_declined_refund_says_why_and_is_paid_otherwise_instead(demo: str, adm
     expect(line.get_by_role("link", name="Contact support")).to_be_visible()
 
     order.get_by_role("link", name=re.compile("^R-")).first.click()
+    assert_no_barriers(admin)
     admin.get_by_role("link", name="Pay by other means instead").click()
+    assert_no_barriers(admin)
     admin.locator("select[name=other_kind]").select_option("bank_transfer")
     admin.get_by_role("button", name="as given back").click()
     expect(admin.get_by_text("Not Requested by Administrator").first).to_be_visible()

@@ -80,11 +80,12 @@ def test_the_wheel_says_what_it_is_and_needs(wheel: zipfile.Path) -> None:
     entry_points = (folder / "entry_points.txt").read_text(encoding="utf-8")
 
     assert metadata["Name"] == "Flask-Refunds"
-    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["License-Expression"] == "BSD-3-Clause AND MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert {"example", "dev", "postgresql", "mysql"} == set(metadata.get_all("Provides-Extra", []))
     assert "refunds = flask_refunds.cli:refunds" in entry_points
-    assert (folder / "licenses" / "LICENSE").exists()
+    licences = {each.name for each in (folder / "licenses").iterdir()}
+    assert {"LICENSE", "flask_refunds"} == licences
 
 
 def test_the_sdist_holds_what_its_own_tests_need(built: Path) -> None:

@@ -20,3 +20,8 @@ def test_every_link_between_our_documents_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_picture_is_small_enough_to_be_loaded_with_a_page() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "images").iterdir()}
+    assert {name: size for name, size in sizes.items() if size > 150_000} == {}
