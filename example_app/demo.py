@@ -31,6 +31,7 @@ from werkzeug.serving import make_server
 from example_app import create_app
 from example_app.children import ROOT, AlreadyRunning, Child, Register, sole_user
 from example_app.config import data_dir
+from example_app.refunding import refund_some
 from example_app.stocking import stock
 
 FLASK = ("flask", "--app", "example_app")
@@ -120,6 +121,7 @@ def run(directory: Path, stack: ExitStack) -> NoReturn:
     command = [sys.executable, "-m", *FLASK, "refunds", "upgrade"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise Failed("The tables of the refunds could not be made.")
+    refund_some(create_app(), print)
     arguments = (*FLASK, "refunds", "worker", "--concurrency", "4")
     watched.append(start("worker", arguments, directory, register, stack))
     address = serve(create_app(), door, stack)

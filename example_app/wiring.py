@@ -19,6 +19,9 @@ from flask_refunds import (
     minor,
 )
 from flask_refunds.gateways.braintree import BraintreeGateway
+from flask_refunds.reports import Dashboard, ItemsReport, SummaryReport
+
+READY_MADE = "Ready-made"
 
 STOREFRONT = Storefront(
     orders=Orders(
@@ -79,4 +82,18 @@ def install(app: Flask, db: SQLAlchemy, admin: Admin) -> None:
     refunds = Refunds(
         STOREFRONT, policy=ShopPolicy(), gateways={"braintree": BraintreeGateway.from_config}
     )
-    refunds.init_app(app, db=db, admin=admin, reports=[NetItems, NetSummary, NetDashboard])
+    refunds.init_app(
+        app,
+        db=db,
+        admin=admin,
+        reports=[
+            # In the place of the shop's own, net of refunds.
+            NetItems,
+            NetSummary,
+            NetDashboard,
+            # Ready-made from the mapping alone, as for a shop that has no reports.
+            ItemsReport(name="Items", category=READY_MADE),
+            SummaryReport(name="Summary", category=READY_MADE),
+            Dashboard(name="Dashboard", category=READY_MADE),
+        ],
+    )

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask
 from flask_admin import Admin, BaseView
 from flask_sqlalchemy import SQLAlchemy
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -15,6 +18,9 @@ from flask_refunds import host_session, migrating, wired
 from flask_refunds.admin import register_views
 from flask_refunds.config import Config
 from flask_refunds.errors import ConfigurationError
+from flask_refunds.figures.periods import Basis, Period, Preset
+from flask_refunds.figures.scope import Scope
+from flask_refunds.figures.takings import Takings, read_takings
 from flask_refunds.gateways.base import RefundGateway
 from flask_refunds.models import Base, Refund
 from flask_refunds.policy import Policy
@@ -58,13 +64,15 @@ class Refunds:
         db: SQLAlchemy,
         admin: Admin,
         base_view: BaseView | None = None,
-        reports: Sequence[type[BaseView]] = (),
+        reports: Sequence[type[BaseView] | BaseView] = (),
     ) -> None:
         """Wire refunds into *app*, after the host has added its own views to *admin*.
 
         *base_view* is a host view to ask for access when the host has none for its orders.
-        *reports* are net report classes, each of which takes the place of the host's report that
-        it subclasses. Raises :exc:`~flask_refunds.errors.ConfigurationError`.
+        *reports* are reports to add under Reporting (:class:`~flask_refunds.reports.ItemsReport`
+        and others, or classes of a page mixin and a base view of the host's), and net classes,
+        each of which takes the place of the host's report that it subclasses. Raises
+        :exc:`~flask_refunds.errors.ConfigurationError`.
         """
         self._check(app)
         if wired.KEY in app.extensions:
@@ -104,7 +112,7 @@ class Refunds:
         host_session.watch(db.session)
         migrating.guard_host_autogenerate(app.extensions.get("migrate"))
         app.register_blueprint(
-            Blueprint(
+            Assets(
                 "refunds",
                 "flask_refunds",
                 template_folder="templates",
@@ -138,6 +146,32 @@ class Refunds:
                 f"REFUNDS_BIND_KEY is {key!r}, which SQLALCHEMY_BINDS does not have."
             )
 
+    def totals(
+        self,
+        period: Period | tuple[date, date] | str = Preset.THIS_MONTH,
+        *,
+        basis: Basis = "refund",
+    ) -> Mapping[str, Takings]:
+        """Return what was sold and given back in *period*, by currency, for a host's own page.
+
+        *period* is the name of a preset (``"today"``, ``"this_month"``, …), a first and a last
+        day of the store's zone, both included, or a :class:`~flask_refunds.reports.Period`;
+        *basis* by which day refunds count. Amounts are minor units. Needs an application context;
+        raises :exc:`~flask_refunds.errors.NotMigrated`, and :exc:`ValueError` for no period.
+        """
+        runtime = wired.current().runtime
+        zone = runtime.config.zone
+        if isinstance(period, str):
+            period = Period.preset(Preset(period), runtime.now().astimezone(zone).date(), zone)
+        elif not isinstance(period, Period):
+            period = Period.of_days(*period, zone)
+
+        def read(session: Session) -> Mapping[str, Takings]:
+            scope = Scope.of(session, runtime.storefront, period, basis)
+            return {taken.currency: taken for taken in read_takings(session, scope).values()}
+
+        return runtime.sessions.read(read)
+
     def create_all(self) -> None:
         """Create our tables without migrations, for tests. Needs an application context."""
         Base.metadata.create_all(wired.current().runtime.sessions.engine)
@@ -162,6 +196,20 @@ class Refunds:
             raise ConfigurationError(
                 f"REFUNDS_REDIS_URL is {config.redis_url!r}: {error}"
             ) from None
+
+
+class Assets(Blueprint):
+    """Our templates and static files.
+
+    The templates are there a second time, as ``flask_refunds/NAME.html``: what a host's own
+    ``refunds/NAME.html`` extends, to change a block of ours and keep the rest.
+    """
+
+    @cached_property
+    def jinja_loader(self) -> BaseLoader | None:
+        folder = Path(self.root_path) / "templates"
+        ours = FileSystemLoader(folder / "refunds")
+        return ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"flask_refunds": ours})])
 
 
 def _view_of(admin: Admin, model: type | None) -> BaseView | None:

@@ -68,7 +68,7 @@ class Takings:
 
 def fraction(part: int, whole: int) -> Decimal | None:
     """Return *part* of *whole* to four decimals, 0.25 for a quarter; ``None`` of nothing."""
-    if not whole:
+    if whole <= 0:
         return None
     return (Decimal(part) / Decimal(whole)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 

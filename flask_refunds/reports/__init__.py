@@ -10,7 +10,7 @@ from flask_refunds.figures.periods import Basis, Period, Preset
 from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.reports.columns import Column
 from flask_refunds.reports.dashboard import Dashboard, DashboardMixin
-from flask_refunds.reports.host import NetReport
+from flask_refunds.reports.host import NetReport, ReportFeed
 from flask_refunds.reports.items import ItemsReport, ItemsReportMixin
 from flask_refunds.reports.refunds import RefundsReport, RefundsReportMixin
 from flask_refunds.reports.registering import register
@@ -31,6 +31,7 @@ __all__ = [
     "Preset",
     "RefundsReport",
     "RefundsReportMixin",
+    "ReportFeed",
     "SummaryReport",
     "SummaryReportMixin",
     "net",

@@ -1,22 +1,78 @@
-"""Mixins for a class that subclasses a report of the host's own and shows it net."""
+"""Mixins for a class that subclasses a report of the host's own and shows it net.
 
-from collections.abc import Callable
+:class:`NetReport` is for a base that builds a SELECT, :class:`ReportFeed` for one that draws what
+its ``columns`` and ``rows`` give. A base that only renders takes one of the page mixins, such as
+:class:`~flask_refunds.reports.items.ItemsReportMixin`.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
+from flask import has_request_context, request
 from flask_admin import BaseView
 
-from flask_refunds import wired
+from flask_refunds import money, wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.errors import NotMigrated
 from flask_refunds.figures import requests
 from flask_refunds.figures.checking import AnySelect
 from flask_refunds.figures.net import Netting
-from flask_refunds.figures.periods import Basis, Period
+from flask_refunds.figures.periods import BASES, Basis, Period
+from flask_refunds.reports.choosing import basis_text
+from flask_refunds.reports.columns import Column, value_of
+from flask_refunds.reports.sources import Query, Source
+from flask_refunds.runtime import Runtime
 
 
-class NetReport(BaseView):
+class HostReport(BaseView):
+    """What all mixins for a host's own report have: its days, and by which date refunds count."""
+
+    default_basis: ClassVar[Basis] = "refund"
+    """By which day refunds count when the URL does not say ``basis=``."""
+    timezone: ClassVar[str | None] = None
+    """The zone in which the host's report cuts its days; default: ``REFUNDS_TIMEZONE``."""
+
+    @property
+    def basis(self) -> Basis:
+        """By which day refunds count: what the URL says, ``refund`` or ``order``."""
+        asked = request.args.get("basis") if has_request_context() else None
+        return asked if asked in BASES else self.default_basis
+
+    @property
+    def basis_words(self) -> str:
+        """The same in a sentence, to stand on the page and in files."""
+        return basis_text(self.basis)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The services of the current application."""
+        return wired.current().runtime
+
+    def period(self, start: date, end: date) -> Period:
+        """Return the days from *start* to *end*, both included."""
+        zone = ZoneInfo(self.timezone) if self.timezone else self.runtime.config.zone
+        return Period.of_days(start, end, zone)
+
+    def in_flight(self, start: date, end: date) -> dict[str, int]:
+        """Return what is on its way of refunds issued from *start* to *end*: never netted.
+
+        Minor units by currency.
+        """
+        period = self.period(start, end)
+        return self.runtime.sessions.read(lambda session: requests.in_flight(session, period))
+
+    def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._run_view(fn, *args, **kwargs)
+        except NotMigrated as error:
+            return problem_page(self, explain(error))
+
+
+class NetReport(HostReport):
     """For a host report that hands out its SELECT: :meth:`net` takes the refunds off it.
 
     Put it before the host's class, declare ``netting``, and call :meth:`net` where the host's
@@ -31,32 +87,78 @@ class NetReport(BaseView):
 
     netting: ClassVar[Netting]
     """How the host's SELECT is netted."""
-    basis: ClassVar[Basis] = "refund"
-    """By which day refunds count: ``refund`` or ``order``."""
-
-    def period(self, start: date, end: date) -> Period:
-        """Return the days from *start* to *end*, both included, of ``REFUNDS_TIMEZONE``."""
-        return Period.of_days(start, end, wired.current().runtime.config.zone)
 
     def net(self, statement: AnySelect, start: date, end: date) -> AnySelect:
         """Return the host's *statement* about *start* to *end*, both included, netted.
 
         Without our tables the page says so and how to make them, instead of gross figures.
         """
-        wired.current().runtime.sessions.require_tables()
+        self.runtime.sessions.require_tables()
         return self.netting.apply(statement, period=self.period(start, end), basis=self.basis)
 
-    def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super()._run_view(fn, *args, **kwargs)
-        except NotMigrated as error:
-            return problem_page(self, explain(error))
 
-    def in_flight(self, start: date, end: date) -> dict[str, int]:
-        """Return what is on its way of refunds issued from *start* to *end*: never netted.
+class ReportFeed(HostReport):
+    """For a host base report that draws what its ``columns`` and ``rows`` give.
 
-        Minor units by currency.
+    Put it before the host's class and say which report it is; the host's own page, table and
+    files show it::
+
+        class RefundedItems(ReportFeed, HostReport):
+            source = ITEMS
+
+    The defaults feed columns as ``(key, title)`` and rows as dictionaries; override
+    :meth:`fed_column` and :meth:`fed_row` where the host's base wants another shape, and
+    :meth:`fed_query` where it names its days otherwise.
+    """
+
+    source: ClassVar[Source]
+
+    @property
+    def columns(self) -> Sequence[Any]:
+        """The columns, as the host's base wants them."""
+        return [self.fed_column(column) for column in self._columns]
+
+    def rows(self, *days: Any) -> Sequence[Any]:
+        """Return the rows of the host's *days*, as the host's base wants them."""
+        query = self.fed_query(*days)
+        columns = self._columns
+        return self.runtime.sessions.read(
+            lambda session: [
+                self.fed_row({c.key: self._value(row, c) for c in columns})
+                for row in self.source.rows(session, self.runtime, query)
+            ]
+        )
+
+    def fed_column(self, column: Column) -> Any:
+        """Return *column* as the host's base wants it."""
+        return column.key, column.title
+
+    def fed_row(self, row: dict[str, Any]) -> Any:
+        """Return *row*, values by the columns' keys, as the host's base wants it.
+
+        Amounts are decimals in whole units; rates fractions; days dates.
         """
-        period = self.period(start, end)
-        sessions = wired.current().runtime.sessions
-        return sessions.read(lambda session: requests.in_flight(session, period))
+        return row
+
+    def fed_query(self, *days: Any) -> Query:
+        """Return what the host's *days* mean.
+
+        By default a first and a last day, both included, or one object that has them as
+        ``start`` and ``end``.
+        """
+        if len(days) == 1:
+            days = (days[0].start, days[0].end)
+        start, end = days
+        return Query(period=self.period(start, end), basis=self.basis)
+
+    @property
+    def _columns(self) -> list[Column]:
+        return [column for column in self.source.columns if column.shown or column.kind == "code"]
+
+    @staticmethod
+    def _value(row: Any, column: Column) -> Any:
+        value = value_of(row, column)
+        if column.kind != "money" or value is None:
+            return value
+        currency = value_of(row, Column(key="currency", title=""))
+        return Decimal(money.to_decimal(value, currency))

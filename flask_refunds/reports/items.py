@@ -18,7 +18,6 @@ from flask_refunds.reports.sources import ITEMS, Query, Source
 _PAGES = 10_000
 
 KINDS = {
-    "row": "Shipping and fees",
     "adjustment": "Adjustments: what lines and charges do not explain",
     "unallocated": "Refunded by the shop itself, without naming an item",
 }

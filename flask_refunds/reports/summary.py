@@ -18,7 +18,7 @@ from flask_refunds.reports.page import ReportMixin
 from flask_refunds.reports.sources import SUMMARY, Query, Source
 
 SPANS: Mapping[str, str] = {
-    "": "Fitting",
+    "": "Automatic",
     Span.DAY.value: "Day",
     Span.WEEK.value: "Week",
     Span.MONTH.value: "Month",
@@ -57,7 +57,7 @@ class SummaryReportMixin(ReportMixin):
         before = asked.choice.before(zone)
         return {
             "blocks": blocks,
-            "span": span,
+            "span_words": gettext(SPANS[Span.MONTH if too_many else span]),
             "too_many": too_many,
             "period": period,
             "before": before,

@@ -64,8 +64,10 @@ def short_span_text(span: Bucket) -> str:
     return str(format_skeleton("yMMM" if month else "MMMd", span.first, locale=_config().locale))
 
 
-def preset_text(preset: Preset) -> str:
-    """Return the words of a preset period."""
+def tile_text(preset: Preset) -> str:
+    """Return the title of a preset period on the dashboard: what goes on is to date."""
+    if preset is Preset.THIS_MONTH:
+        return gettext("Month to date")
     return gettext(PRESETS[preset])
 
 
@@ -76,7 +78,7 @@ def add_words(app: Flask) -> None:
         "refunds_change": change_text,
         "refunds_count": count_text,
         "refunds_plain": money.plain,
-        "refunds_preset": preset_text,
+        "refunds_tile": tile_text,
         "refunds_rate": rate_text,
         "refunds_short_span": short_span_text,
         "refunds_span": span_text,
