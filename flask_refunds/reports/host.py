@@ -97,6 +97,15 @@ class NetReport(HostReport):
         return self.netting.apply(statement, period=self.period(start, end), basis=self.basis)
 
 
+class FedColumns:
+    """The columns of a :class:`ReportFeed`; host bases have them as an attribute."""
+
+    def __get__(self, feed: "ReportFeed | None", kind: type) -> Any:
+        if feed is None:
+            return self
+        return [feed.fed_column(column) for column in feed.fed_columns()]
+
+
 class ReportFeed(HostReport):
     """For a host base report that draws what its ``columns`` and ``rows`` give.
 
@@ -112,22 +121,23 @@ class ReportFeed(HostReport):
     """
 
     source: ClassVar[Source]
-
-    @property
-    def columns(self) -> Sequence[Any]:
-        """The columns, as the host's base wants them."""
-        return [self.fed_column(column) for column in self._columns]
+    columns: Any = FedColumns()
+    """The columns, as the host's base wants them."""
 
     def rows(self, *days: Any) -> Sequence[Any]:
         """Return the rows of the host's *days*, as the host's base wants them."""
         query = self.fed_query(*days)
-        columns = self._columns
+        columns = self.fed_columns()
         return self.runtime.sessions.read(
             lambda session: [
                 self.fed_row({c.key: self._value(row, c) for c in columns})
                 for row in self.source.rows(session, self.runtime, query)
             ]
         )
+
+    def fed_columns(self) -> list[Column]:
+        """Return the columns to feed: those of the page, and the codes that files have too."""
+        return [column for column in self.source.columns if column.shown or column.kind == "code"]
 
     def fed_column(self, column: Column) -> Any:
         """Return *column* as the host's base wants it."""
@@ -150,10 +160,6 @@ class ReportFeed(HostReport):
             days = (days[0].start, days[0].end)
         start, end = days
         return Query(period=self.period(start, end), basis=self.basis)
-
-    @property
-    def _columns(self) -> list[Column]:
-        return [column for column in self.source.columns if column.shown or column.kind == "code"]
 
     @staticmethod
     def _value(row: Any, column: Column) -> Any:

@@ -299,9 +299,7 @@ class Trade:
                 refs.append(self.ref(number))
                 key = self.kind.as_key(number)
                 shop = {"shop": number % 3} if self.kind.composite else {}
-                of = {"order": f"N{number}" if self.kind.by_number else key}
-                if self.kind.composite:
-                    of["order_shop"] = number % 3
+                of = self._pointer(number)
 
                 def money(amount: int, currency: str = deal.currency) -> Any:
                     return self.kind.as_money(amount, currency)
@@ -340,15 +338,30 @@ class Trade:
                     }
                     connection.execute(insert(self.payments).values({**of, **row}))
                 for before in deal.before:
-                    row = {
-                        "at": self.moment(before.at),
-                        "succeeded": before.succeeded,
-                        "gateway_id": before.gateway_id,
-                        "amount": money(before.amount),
-                        "item": items[before.item] if before.item is not None else None,
-                    }
-                    connection.execute(insert(self.before).values({**of, **row}))
+                    of_item = items[before.item] if before.item is not None else None
+                    values = {**of, **self._refund(before, deal.currency, of_item)}
+                    connection.execute(insert(self.before).values(values))
         return refs
+
+    def note_refund(self, engine: Engine, number: int, before: Before, currency: str) -> None:
+        """Write a refund of the order *number* to the host's own table of them."""
+        values = {**self._pointer(number), **self._refund(before, currency, None)}
+        with engine.begin() as connection:
+            connection.execute(insert(self.before).values(values))
+
+    def _pointer(self, number: int) -> dict[str, Any]:
+        key = self.kind.as_key(number)
+        of = {"order": f"N{number}" if self.kind.by_number else key}
+        return of | ({"order_shop": number % 3} if self.kind.composite else {})
+
+    def _refund(self, before: Before, currency: str, item: Any) -> dict[str, Any]:
+        return {
+            "at": self.moment(before.at),
+            "succeeded": before.succeeded,
+            "gateway_id": before.gateway_id,
+            "amount": self.kind.as_money(before.amount, currency),
+            "item": item,
+        }
 
     def moment(self, at: datetime) -> datetime:
         """Return an aware time as this host keeps it."""

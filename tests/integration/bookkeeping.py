@@ -40,7 +40,7 @@ from flask_refunds.sessions import Sessions
 from flask_refunds.states import Method, TransferState
 from flask_refunds.storefront.facts import OrderBundle
 from flask_refunds.storefront.reading import read_bundles
-from tests.hosts.trading import Deal, Trade
+from tests.hosts.trading import Before, Deal, Trade
 
 CLERK = Actor(id="1", label="Carla Clerk")
 
@@ -214,6 +214,16 @@ class Books:
             session.commit()
         poll(self.runtime, transfer.id)
         self.note()
+
+    def note_by_host(self, transfer: Transfer) -> None:
+        """Have the host note, among the refunds that it made itself, one that was ours."""
+        number = self.refs.index(transfer.order_ref) + 1
+        self.trade.note_refund(
+            self.engine,
+            number,
+            Before(amount=transfer.amount, at=self.now, gateway_id=transfer.gateway_refund_id),
+            transfer.currency,
+        )
 
     def correct(self, step: str, transfer: Transfer) -> None:
         """Do what a person may do about *transfer*: retry, pay_otherwise or reverse it."""

@@ -103,13 +103,16 @@ def live(books: Books, chance: Chance, steps: int) -> None:
         books.pass_time(timedelta(minutes=chance.randint(1, 1500)))
         done = [t for t in books.transfers() if t.state == TransferState.COMPLETED]
         failed = [t for t in books.transfers() if t.state == TransferState.FAILED]
-        dice = chance.randint(0, 9)
-        if dice == 0 and [t for t in done if t.operation == "refund" and t.gateway == "memory"]:
-            books.fail_late(
-                chance.choice([t for t in done if t.operation == "refund" and t.gateway])
-            )
-        elif dice == 1 and [t for t in done if t.method == Method.OTHER]:
-            books.correct("reverse", chance.choice([t for t in done if t.method == Method.OTHER]))
+        dice = chance.randint(0, 10)
+        carded = [t for t in done if t.gateway_refund_id]
+        refunded = [t for t in carded if t.operation == "refund"]
+        otherwise = [t for t in done if t.method == Method.OTHER]
+        if dice == 10 and carded:
+            books.note_by_host(chance.choice(carded))
+        elif dice == 0 and refunded:
+            books.fail_late(chance.choice(refunded))
+        elif dice == 1 and otherwise:
+            books.correct("reverse", chance.choice(otherwise))
         elif dice in {2, 3} and failed:
             books.gateway.declining.clear()
             step = chance.choice(["retry", "pay_otherwise"])
