@@ -3,20 +3,34 @@
 import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import (
+    Column,
+    Double,
+    Engine,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from flask_refunds.entitlement import entitle
 from flask_refunds.figures.entitled import FIGURES, SoldItems
+from flask_refunds.figures.host_sql import minor_units
 from flask_refunds.figures.periods import ALL, Period
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.sold import SoldOrders
+from flask_refunds.figures.spreading import LARGEST
 from flask_refunds.models import Account, Base
-from flask_refunds.storefront import Storefront
+from flask_refunds.storefront import Storefront, major
 from flask_refunds.storefront.facts import LineTax, OrderBundle
 from flask_refunds.storefront.reading import read_bundles
 from flask_refunds.storefront.values import Key
@@ -203,3 +217,61 @@ def test_a_host_that_marks_a_refunded_order_takes_nothing_from_its_sales(
     found = sold_in(engine, storefront, ALL)
 
     assert {ref: row.captured for ref, row in found.items()} == {refs[0]: 900, refs[2]: 900}
+
+
+AMOUNTS = ["0", "1.005", "2.675", "1.0049", "0.125", "-1.005", "12.34", "0.1", "999999.995", "70.5"]
+
+
+@pytest.mark.parametrize("column", [Double(), Numeric(14, 4)])
+@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD"])
+def test_an_amount_is_rounded_half_away_from_zero_as_the_mapping_reads_it(
+    engine: Engine, column: Any, currency: str
+) -> None:
+    table = Table("amount", MetaData(), Column("n", Integer), Column("amount", column))
+    table.metadata.create_all(engine)
+    make = float if isinstance(column, Double) else Decimal
+    stored = [{"n": n, "amount": make(text)} for n, text in enumerate(AMOUNTS)]
+    mapped = major(table.c.amount)
+    in_sql = minor_units(table.c.amount, mapped, literal(currency))
+    with engine.begin() as connection:
+        connection.execute(insert(table), stored)
+        rows = connection.execute(select(table.c.amount, in_sql).order_by(table.c.n)).all()
+
+    read = [mapped.read(raw, currency) for raw, _ in rows]
+    assert [int(minor) for _, minor in rows] == read
+    assert (
+        read[:4]
+        == {
+            "USD": [0, 101, 268, 100],
+            "JPY": [0, 1, 3, 1],
+            "KWD": [0, 1005, 2675, 1005],
+        }[currency]
+    )
+
+
+def test_a_large_order_is_divided_exactly(engine: Engine) -> None:
+    trade = Trade(KINDS["uuids"])
+    huge, off = 9 * 10**11, 10**12 - 7  # their product has 80 bits
+    items = [
+        Item(sku=sku, quantity=1, listed=huge, total=huge - n, tax=huge // 6)
+        for n, sku in enumerate("abc")
+    ]
+    deal = Deal(
+        placed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        currency="USD",
+        total=3 * huge,
+        items=items,
+        discount=off,
+    )
+    (bundle,) = orders_of(engine, trade, [deal])
+
+    sold = SoldItems(SoldOrders(scope_of(engine, trade.storefront(), ALL)))
+    with Session(engine) as session:
+        rows = session.execute(select(sold.rows)).all()
+
+    divided = entitle(bundle.lines, bundle.order.charges, line_tax="before_discount")
+    assert sorted((row.sku, int(row.paid), int(row.tax)) for row in rows) == sorted(
+        (item.sku, item.whole.paid, item.whole.tax) for item in divided
+    )
+    assert sum(int(row.paid) for row in rows) == 3 * huge - 3 - off
+    assert 3 * huge < LARGEST
