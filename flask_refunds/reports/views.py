@@ -1,12 +1,11 @@
 """Reporting > Refunds: what was given back between two days, on a page and as CSV."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flask import Response, abort, make_response, request
+from flask import abort, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
@@ -18,7 +17,8 @@ from flask_refunds.figures import ledger_query
 from flask_refunds.figures.ledger_query import Standing, Totals
 from flask_refunds.figures.periods import Basis, Choice, Period, Preset, choose
 from flask_refunds.models import LARGEST_ID
-from flask_refunds.reports import export
+from flask_refunds.reports.downloads import csv_response
+from flask_refunds.reports.postings import postings_table
 from flask_refunds.states import TransferState
 
 Part = Literal["postings", "requests"]
@@ -103,19 +103,15 @@ class RefundsReport(RefundsPage):
         chosen = self._chosen()
         if chosen.period is None:
             return self._page(chosen, None)
-        with ExitStack() as opened:
-            session = opened.enter_context(self.runtime.sessions.open())
-            rows = opened.enter_context(closing(export.read(session, chosen.period, chosen.basis)))
-            pieces: Iterable[str] = export.lines(rows, chosen.basis, self.runtime.config.zone)
-            if session.get_bind().dialect.name == "sqlite":
-                with opened.pop_all():  # cursor and session, closed as soon as all is read
-                    pieces = opened.enter_context(export.spooled(pieces))
-            held = opened.pop_all()
-        name = export.file_name(chosen.period, chosen.basis)
-        response = Response(pieces, mimetype="text/csv")
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        response.call_on_close(held.close)  # at the end, and when the client goes away
-        return response
+        runtime = self.runtime
+        table = postings_table(
+            runtime.sessions,
+            chosen.period,
+            chosen.basis,
+            zone=runtime.config.zone,
+            made_at=runtime.now(),
+        )
+        return csv_response(table)
 
     def _read(
         self,

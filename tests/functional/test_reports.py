@@ -3,7 +3,9 @@
 import csv
 import io
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,8 @@ from flask_refunds.models import Allocation, Base, Line, Posting, Transfer
 from flask_refunds.planning import Selection
 from flask_refunds.processing import process
 from flask_refunds.reports import NetReport
-from flask_refunds.reports.export import HEADER, safe
+from flask_refunds.reports.csv_files import safe
+from flask_refunds.reports.postings import FIRST
 from flask_refunds.reports.replacing import replace
 from tests.functional.conftest import Shop
 from tests.integration.workshop import PATIENT, Workshop, opened
@@ -344,11 +347,17 @@ def test_the_file_has_plain_figures_and_no_formulas(shop: Shop, admin: FlaskClie
     answer = admin.get(f"{REPORT}csv", query_string=ALL)
 
     assert answer.mimetype == "text/csv"
-    assert answer.text.split("\r\n")[0] == ",".join(HEADER)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.text.split("\r\n")[0] == (
+        "posting,posted_at,entry,reverses,refund,transfer,order,order_key,order_placed_at,customer,"
+        "customer_name,kind,line,sku,description,quantity,currency,list_price,discount,tax,amount,"
+        "method,operation,gateway,gateway_refund,gateway_at,reason,operator,basis"
+    )
     [row] = [r for r in table(answer) if r["kind"] == "line"]
     assert (row["description"], row["sku"]) == ('\'=HYPERLINK("x")', "'@x")
     assert row["amount"] == f"{cents(row['amount']) / 100:.2f}"
     assert row["posted_at"].endswith("+00:00")
+    assert (row["customer_name"], row["operator"]) == ("Ada Lovelace", "Anna Admin")
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -357,19 +366,33 @@ def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
     assert safe(f"1{start}") == f"1{start}"
 
 
-def test_a_download_that_is_broken_off_gives_its_connection_back(postgresql_url: str) -> None:
+@pytest.mark.parametrize("ending", ["csv"])
+def test_a_download_that_is_broken_off_leaves_nothing_behind(
+    postgresql_url: str, ending: str
+) -> None:
     with opened(postgresql_url, **PATIENT) as workshop:
         client, pool = _with_postings(workshop)
-        before = pool.checkedout()
+        connections, files = pool.checkedout(), _open_files()
 
-        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
-        assert pool.checkedout() == before + 1
+        answer = client.get(f"{REPORT}{ending}", query_string=ALL, buffered=False)
+        pieces: Any = iter(answer.response)
+        assert next(pieces)
+        assert pool.checkedout() == connections
         answer.close()
 
-        assert pool.checkedout() == before
-        with client.head(f"{REPORT}csv", query_string=ALL) as head:
+        assert (pool.checkedout(), _open_files()) == (connections, files)
+        with client.head(f"{REPORT}{ending}", query_string=ALL) as head:
             assert head.status_code == 200
-        assert pool.checkedout() == before
+        assert (pool.checkedout(), _open_files()) == (connections, files)
+
+
+def _open_files() -> list[str]:
+    """The files without a name that this process has open (Linux)."""
+    found = []
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(number.readlink()))
+    return sorted(each for each in found if each.endswith(" (deleted)"))
 
 
 def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str) -> None:
@@ -382,7 +405,23 @@ def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str)
         workshop.issue(workshop.sell(1000)[0])
 
         rest = "".join(map(_text, pieces))
+        assert _text(start).count("\r\n") == 1 + FIRST
         assert _text(start).count("\r\n") + rest.count("\r\n") == 1 + 5000
+        answer.close()
+
+
+def test_the_host_has_its_session_back_before_the_client_has_the_file(sqlite_url: str) -> None:
+    with opened(sqlite_url, **PATIENT) as workshop:
+        client, _ = _with_postings(workshop)
+        ended = []
+        workshop.app.teardown_request(lambda error: ended.append(error))
+
+        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
+        pieces: Any = iter(answer.response)
+        next(pieces)
+
+        assert ended == [None]
+        assert len(list(pieces)) > 1
         answer.close()
 
 
@@ -433,7 +472,8 @@ def test_strangers_and_customers_see_no_report(shop: Shop) -> None:
     for path in (REPORT, f"{REPORT}csv", "/admin/items_report/", "/admin/summary_report/csv"):
         assert shop.client(None).get(path).status_code == 302
         assert shop.client("ada").get(path).status_code == 403
-        assert shop.client("viewer").get(path).status_code == 200
+        with shop.client("viewer").get(path) as answer:
+            assert answer.status_code == 200
 
 
 def test_without_our_tables_the_report_says_what_to_run(shop: Shop, admin: FlaskClient) -> None:
