@@ -36,6 +36,7 @@ DEV = [
     *EXAMPLE,
     "build>=1.2",
     "hypothesis>=6.100",
+    "openpyxl>=3.1",
     "playwright>=1.45",
     "pytest>=8.3",
     "pytest-cov>=6.0",
@@ -112,6 +113,7 @@ setup(
         "rq>=2.8,<4",  # before 2.8, unique=True was silently passed on to the job
         "SQLAlchemy>=2.0,<2.2",
         "tzdata; sys_platform == 'win32'",
+        "XlsxWriter>=3.1",
     ],
     extras_require={
         "postgresql": POSTGRESQL,

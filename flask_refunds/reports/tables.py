@@ -29,7 +29,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What :mod:`.csv_files` makes a file of.
+    """What :mod:`.csv_files` and :mod:`.xlsx_files` make a file of.
 
     ``chunks`` are sequences of rows, each written as soon as it is there; a row has a value for
     each of ``fields``. Times are shown in ``zone``. ``name`` is the file's, without its ending.

@@ -1,11 +1,11 @@
-"""Reporting > Refunds: what was given back between two days, on a page and as CSV."""
+"""Reporting > Refunds: what was given back between two days, on a page and as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flask import abort, make_response, request
+from flask import Response, abort, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
@@ -17,8 +17,9 @@ from flask_refunds.figures import ledger_query
 from flask_refunds.figures.ledger_query import Standing, Totals
 from flask_refunds.figures.periods import Basis, Choice, Period, Preset, choose
 from flask_refunds.models import LARGEST_ID
-from flask_refunds.reports.downloads import csv_response
+from flask_refunds.reports.downloads import csv_response, xlsx_response
 from flask_refunds.reports.postings import postings_table
+from flask_refunds.reports.tables import Table
 from flask_refunds.states import TransferState
 
 Part = Literal["postings", "requests"]
@@ -100,6 +101,14 @@ class RefundsReport(RefundsPage):
     @expose("/csv")
     def csv(self) -> ResponseReturnValue:
         """Download the postings, streamed from the database as the client takes them."""
+        return self._download(csv_response)
+
+    @expose("/xlsx")
+    def xlsx(self) -> ResponseReturnValue:
+        """Download the postings as a workbook."""
+        return self._download(xlsx_response)
+
+    def _download(self, response: Callable[[Table], Response]) -> ResponseReturnValue:
         chosen = self._chosen()
         if chosen.period is None:
             return self._page(chosen, None)
@@ -111,7 +120,7 @@ class RefundsReport(RefundsPage):
             zone=runtime.config.zone,
             made_at=runtime.now(),
         )
-        return csv_response(table)
+        return response(table)
 
     def _read(
         self,

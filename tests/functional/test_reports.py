@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from openpyxl import load_workbook
 from sqlalchemy import insert, select, text
 from werkzeug.test import TestResponse
 
@@ -24,6 +25,7 @@ from flask_refunds.planning import Selection
 from flask_refunds.processing import process
 from flask_refunds.reports import NetReport
 from flask_refunds.reports.csv_files import safe
+from flask_refunds.reports.downloads import XLSX
 from flask_refunds.reports.postings import FIRST
 from flask_refunds.reports.replacing import replace
 from tests.functional.conftest import Shop
@@ -280,7 +282,7 @@ def test_there_is_one_block_for_each_currency(shop: Shop, admin: FlaskClient) ->
     assert {row["order"] for row in void} == {"2026-001004"}
 
 
-@pytest.mark.parametrize("path", ["", "csv"])
+@pytest.mark.parametrize("path", ["", "csv", "xlsx"])
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -307,6 +309,7 @@ def test_the_period_is_in_the_links(admin: FlaskClient) -> None:
     days = {"start": "2026-03-01", "end": "2026-03-31"}
     page = admin.get(REPORT, query_string=days).text
     assert "csv?basis=refund&amp;start=2026-03-01&amp;end=2026-03-31" in page
+    assert "xlsx?basis=refund&amp;start=2026-03-01&amp;end=2026-03-31" in page
     name = admin.get(f"{REPORT}csv", query_string=days).headers["Content-Disposition"]
     assert name == 'attachment; filename="refunds_2026-03-01_2026-03-31_by-refund.csv"'
 
@@ -360,13 +363,53 @@ def test_the_file_has_plain_figures_and_no_formulas(shop: Shop, admin: FlaskClie
     assert (row["customer_name"], row["operator"]) == ("Ada Lovelace", "Anna Admin")
 
 
+def test_the_workbook_has_the_rows_of_the_csv_in_types_of_excel(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    with shop.app.app_context():
+        db.session.execute(text("UPDATE order_item SET name = '=1+1'"))
+        db.session.commit()
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+    shop.issue("euros", everything=True, to_card=True)
+    shop.work(2)
+
+    with admin.get(f"{REPORT}xlsx", query_string=ALL) as answer:
+        data = answer.data
+
+    assert answer.status_code == 200
+    assert answer.mimetype == XLSX
+    assert answer.headers["Content-Length"] == str(len(data))
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="refunds_2026-01-01_2027-12-31_by-refund.xlsx"'
+    )
+    book = load_workbook(io.BytesIO(data))
+    head, *rows = book["Refunds"].iter_rows()
+    listed = postings(admin)
+    assert [cell.value for cell in head] == list(listed[0])
+    assert len(rows) == len(listed)
+    assert {row["currency"] for row in listed} == {"USD", "EUR"}
+    for cells, row in zip(rows, listed, strict=True):
+        got: dict[str, Any] = dict(zip(row, cells, strict=True))
+        assert str(got["posting"].value) == row["posting"]
+        assert f"{got['amount'].value:.2f}" == row["amount"]
+        assert (got["amount"].data_type, got["amount"].number_format) == ("n", "#,##0.00")
+        assert f"{got['posted_at'].value:%Y-%m-%dT%H:%M:%S}+00:00" == row["posted_at"]
+        assert got["description"].data_type == "s"
+        assert row["description"] in {got["description"].value, f"'{got['description'].value}"}
+    told = {row[0].value: row[1].value for row in book["About"].iter_rows()}
+    assert told["Basis"] == "by refund date"
+    assert told["Period"] == "2026-01-01 to 2027-12-31"
+    assert (told["Time zone"], told["Rows"]) == ("UTC", str(len(rows)))
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
     assert safe(f"{start}1+1") == f"'{start}1+1"
     assert safe(f"1{start}") == f"1{start}"
 
 
-@pytest.mark.parametrize("ending", ["csv"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_a_download_that_is_broken_off_leaves_nothing_behind(
     postgresql_url: str, ending: str
 ) -> None:
@@ -469,7 +512,8 @@ def test_the_page_takes_as_many_queries_for_many_refunds_as_for_one(
 
 
 def test_strangers_and_customers_see_no_report(shop: Shop) -> None:
-    for path in (REPORT, f"{REPORT}csv", "/admin/items_report/", "/admin/summary_report/csv"):
+    ours = (REPORT, f"{REPORT}csv", f"{REPORT}xlsx")
+    for path in (*ours, "/admin/items_report/", "/admin/summary_report/csv"):
         assert shop.client(None).get(path).status_code == 302
         assert shop.client("ada").get(path).status_code == 403
         with shop.client("viewer").get(path) as answer:
@@ -480,7 +524,7 @@ def test_without_our_tables_the_report_says_what_to_run(shop: Shop, admin: Flask
     with shop.app.app_context():
         Base.metadata.drop_all(shop.runtime.sessions.engine)
 
-    for path in (REPORT, f"{REPORT}csv"):
+    for path in (REPORT, f"{REPORT}csv", f"{REPORT}xlsx"):
         answer = admin.get(path)
         assert answer.status_code == 503
         assert "flask refunds upgrade" in answer.text
