@@ -37,6 +37,7 @@ DEV = [
     "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "hypothesis>=6.100",
+    "openpyxl>=3.1",
     "Pillow>=10.1",
     "playwright>=1.45",
     "pytest>=8.3",
@@ -114,6 +115,7 @@ setup(
         "rq>=2.8,<4",  # before 2.8, unique=True was silently passed on to the job
         "SQLAlchemy>=2.0,<2.2",
         "tzdata; sys_platform == 'win32'",
+        "XlsxWriter>=3.1",
     ],
     extras_require={
         "postgresql": POSTGRESQL,

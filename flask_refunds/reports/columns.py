@@ -1,16 +1,16 @@
 """The columns of a report's table and file: what a developer changes to show something else."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["text", "code", "count", "money", "rate", "day", "time"]
-"""How a value is shown and written: ``money`` is in minor units of the row's currency, ``rate`` a
-fraction, ``time`` aware UTC, ``code`` an id or number that nobody adds up."""
+from flask_refunds.reports.tables import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: the attribute of the rows that it shows, its title, and how.
+    """One column: the attribute of the rows that it shows, its title, and its kind.
+
+    Kinds are those of :mod:`.tables`. On the page the title is shown; in files the key is.
 
     ``hint`` explains it on the page. ``series`` is the name by which a chart draws it. ``shown``
     is false for what stands in files only, ``filed`` for what stands on the page only.

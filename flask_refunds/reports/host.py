@@ -128,12 +128,11 @@ class ReportFeed(HostReport):
         """Return the rows of the host's *days*, as the host's base wants them."""
         query = self.fed_query(*days)
         columns = self.fed_columns()
-        return self.runtime.sessions.read(
-            lambda session: [
-                self.fed_row({c.key: self._value(row, c) for c in columns})
-                for row in self.source.rows(session, self.runtime, query)
-            ]
-        )
+        return [
+            self.fed_row({column.key: self._value(row, column) for column in columns})
+            for rows in self.source.chunks(self.runtime, query)
+            for row in rows
+        ]
 
     def fed_columns(self) -> list[Column]:
         """Return the columns to feed: those of the page, and the codes that files have too."""

@@ -12,7 +12,7 @@ from flask_refunds.figures.items import ITEM, SORTS, ItemFigures
 from flask_refunds.figures.scope import Scope
 from flask_refunds.reports.choosing import Asked
 from flask_refunds.reports.columns import Column
-from flask_refunds.reports.page import ReportMixin
+from flask_refunds.reports.page import FiledReportMixin
 from flask_refunds.reports.sources import ITEMS, Query, Source
 
 _PAGES = 10_000
@@ -23,7 +23,7 @@ KINDS = {
 }
 
 
-class ItemsReportMixin(ReportMixin):
+class ItemsReportMixin(FiledReportMixin):
     """The Items Report over a host's own base view."""
 
     report_name = "Items Report"

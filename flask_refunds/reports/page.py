@@ -1,9 +1,9 @@
 """What all report pages have in common: the choice of days, the table, the files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from flask import make_response, request
+from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
@@ -12,6 +12,10 @@ from flask_refunds.admin.pages import Page
 from flask_refunds.admin.words import gettext
 from flask_refunds.reports.choosing import BASES, PRESETS, Asked, ask, basis_text, translated
 from flask_refunds.reports.columns import Column
+from flask_refunds.reports.downloads import csv_response, xlsx_response
+from flask_refunds.reports.filing import report_table
+from flask_refunds.reports.sources import Query, Source
+from flask_refunds.reports.tables import Table
 
 
 class ReportMixin(Page):
@@ -61,6 +65,10 @@ class ReportMixin(Page):
         """Return what the template shows, read in *session*."""
         raise NotImplementedError
 
+    def formats(self, asked: Asked) -> Mapping[str, str]:
+        """Return the files that the page offers: words by the name of their endpoint."""
+        return {}
+
     def words(self) -> Mapping[str, Any]:
         """Return what else the template needs, whatever was asked for."""
         return {}
@@ -77,9 +85,54 @@ class ReportMixin(Page):
             presets=translated(PRESETS),
             bases=translated(BASES),
             labels={name: gettext(words) for name, words in self.labels.items()},
-            formats={},
+            formats=self.formats(asked),
             basis_words=basis_text(asked.basis),
             zone=self.runtime.config.timezone,
             **{"columns": [c for c in self.columns if c.shown], **self.words(), **found},
         )
         return make_response(text, 422 if asked.errors else 200)
+
+
+class FiledReportMixin(ReportMixin):
+    """A report that can be taken away as a file, with the filters and the rows of the page."""
+
+    source: ClassVar[Source]
+
+    def query(self, asked: Asked) -> Query:
+        """Return what the URL asks for, as the report's source takes it."""
+        raise NotImplementedError
+
+    def file(self, asked: Asked) -> Table:
+        """Return the report as a file."""
+        return report_table(
+            self.runtime,
+            self.source,
+            self.query(asked),
+            columns=self.columns,
+            notes=self.notes(asked),
+        )
+
+    def notes(self, asked: Asked) -> dict[str, str]:
+        """Return what a file says of what was asked for beside its days."""
+        return {
+            gettext(words): asked.choices.get(name, {}).get(value, value)
+            for name, words in self.labels.items()
+            if (value := asked.more.get(name))
+        }
+
+    def formats(self, asked: Asked) -> Mapping[str, str]:
+        return {"csv": gettext("Download CSV"), "xlsx": gettext("Download XLSX")}
+
+    @expose("/csv")
+    def csv(self) -> ResponseReturnValue:
+        """Download the report as CSV."""
+        return self._download(csv_response)
+
+    @expose("/xlsx")
+    def xlsx(self) -> ResponseReturnValue:
+        """Download the report as a workbook."""
+        return self._download(xlsx_response)
+
+    def _download(self, response: Callable[[Table], Response]) -> ResponseReturnValue:
+        asked = self.asked()
+        return self.page(asked) if asked.errors else response(self.file(asked))

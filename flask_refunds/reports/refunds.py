@@ -19,7 +19,11 @@ from flask_refunds.figures.requests import Standing
 from flask_refunds.figures.ways import Way
 from flask_refunds.models import LARGEST_ID
 from flask_refunds.reports.choosing import Asked
-from flask_refunds.reports.page import ReportMixin
+from flask_refunds.reports.columns import Column
+from flask_refunds.reports.page import FiledReportMixin
+from flask_refunds.reports.postings import postings_table
+from flask_refunds.reports.sources import REQUESTS, Query, Source
+from flask_refunds.reports.tables import Table
 from flask_refunds.states import RefundState, TransferState
 
 Part = Literal["postings", "requests"]
@@ -51,12 +55,15 @@ class Block:
         )
 
 
-class RefundsReportMixin(ReportMixin):
+class RefundsReportMixin(FiledReportMixin):
     """Reporting > Refunds over a host's own base view."""
 
     report_name = "Refunds"
     report_endpoint = "refunds_report"
     template = "refunds/report.html"
+    source: ClassVar[Source] = REQUESTS
+    columns: ClassVar[tuple[Column, ...]] = REQUESTS.columns
+    """What the file of requests holds; that of postings never changes."""
     labels: ClassVar[Mapping[str, str]] = {
         "status": "Status",
         "method": "Means",
@@ -82,6 +89,23 @@ class RefundsReportMixin(ReportMixin):
             "operator": every | operators,
             "currency": every | {code: code for code in currencies},
         }
+
+    def query(self, asked: Asked) -> Query:
+        return Query(period=asked.period, basis=asked.basis, filters=filters_of(asked))
+
+    def file(self, asked: Asked) -> Table:
+        """Return the postings as a file, or what was requested."""
+        if asked.more["part"] == "requests":
+            return super().file(asked)
+        return postings_table(
+            self.runtime.sessions,
+            asked.period,
+            asked.basis,
+            *filters_of(asked).of_postings(),
+            zone=self.runtime.config.zone,
+            made_at=self.runtime.now(),
+            notes=self.notes(asked),
+        )
 
     def read(self, session: Session, asked: Asked) -> Mapping[str, Any]:
         part, filters = asked.more["part"], filters_of(asked)

@@ -4,9 +4,10 @@ Each yields rows whose attributes or keys its columns name; amounts are minor un
 ``currency``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
@@ -42,10 +43,11 @@ class Source(Protocol):
     """One report as rows with columns."""
 
     name: str
+    title: str
     columns: tuple[Column, ...]
 
-    def rows(self, session: Session, runtime: Runtime, query: Query) -> Iterator[Any]:
-        """Yield the rows, in order, currency by currency."""
+    def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
+        """Yield the rows, in order, each chunk of them read in a session of its own."""
 
 
 ITEMS_COLUMNS = (
@@ -119,52 +121,71 @@ class ItemsSource:
     """What of each item was sold and given back."""
 
     name = "items"
+    title = "Items Report"
     columns: tuple[Column, ...] = ITEMS_COLUMNS
 
-    def rows(self, session: Session, runtime: Runtime, query: Query) -> Iterator[Any]:
-        scope = Scope.of(session, runtime.storefront, query.period, query.basis)
+    def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
         if query.by != ITEM and query.by not in runtime.storefront.lines.dimensions:
             known = ", ".join([ITEM, *runtime.storefront.lines.dimensions])
             raise ConfigurationError(f"Items cannot be grouped by {query.by!r}, only by {known}.")
-        for block in ItemFigures(scope, by=query.by, text=query.text).read(session):
-            yield from block.rows
+
+        def read(session: Session) -> Sequence[Any]:
+            scope = Scope.of(session, runtime.storefront, query.period, query.basis)
+            blocks = ItemFigures(scope, by=query.by, text=query.text).read(session)
+            return [row for block in blocks for row in block.rows]
+
+        yield runtime.sessions.read(read)
 
 
 class SummarySource:
     """What was sold and given back in each day, week or month."""
 
     name = "summary"
+    title = "Summary Report"
     columns: tuple[Column, ...] = SUMMARY_COLUMNS
 
-    def rows(self, session: Session, runtime: Runtime, query: Query) -> Iterator[Any]:
-        zone = runtime.config.zone
-        period = bounded(
-            session, runtime.storefront, query.period, query.basis, now=runtime.now(), zone=zone
-        )
-        buckets = cut(period, query.span or fitting(period), zone)
-        scope = Scope.of(session, runtime.storefront, period, query.basis, buckets)
-        for block in read_blocks(session, scope):
-            for bucket, summary in block.rows:
-                yield {"first": bucket.first, "last": bucket.last, **figures_of(summary)}
+    def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
+        zone, now = runtime.config.zone, runtime.now()
+
+        def read(session: Session) -> Sequence[Any]:
+            period = bounded(
+                session, runtime.storefront, query.period, query.basis, now=now, zone=zone
+            )
+            buckets = cut(period, query.span or fitting(period), zone)
+            scope = Scope.of(session, runtime.storefront, period, query.basis, buckets)
+            return [
+                {"first": bucket.first, "last": bucket.last, **figures_of(summary)}
+                for block in read_blocks(session, scope)
+                for bucket, summary in block.rows
+            ]
+
+        yield runtime.sessions.read(read)
 
 
 class RequestsSource:
     """Refunds by the day on which they were issued, as they stand now."""
 
     name = "requests"
+    title = "Refunds requested"
     columns: tuple[Column, ...] = REQUESTS_COLUMNS
 
-    def rows(self, session: Session, runtime: Runtime, query: Query) -> Iterator[Any]:
+    def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
         after: tuple[datetime, int] | None = None
         while True:
-            page = request_page(
-                session, query.period, query.basis, query.filters, limit=_CHUNK, after=after
+            page = runtime.sessions.read(
+                partial(
+                    request_page,
+                    period=query.period,
+                    basis=query.basis,
+                    filters=query.filters,
+                    limit=_CHUNK,
+                    after=after,
+                )
             )
-            yield from page
+            yield page
             if len(page) < _CHUNK:
                 return
             after = (page[-1].created_at, page[-1].id)
-            session.expunge_all()
 
 
 ITEMS, SUMMARY, REQUESTS = ItemsSource(), SummarySource(), RequestsSource()

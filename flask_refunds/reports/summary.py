@@ -14,7 +14,7 @@ from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.summary import Summary, read_blocks, read_summary
 from flask_refunds.reports.choosing import Asked
 from flask_refunds.reports.columns import Column
-from flask_refunds.reports.page import ReportMixin
+from flask_refunds.reports.page import FiledReportMixin
 from flask_refunds.reports.sources import SUMMARY, Query, Source
 
 SPANS: Mapping[str, str] = {
@@ -27,7 +27,7 @@ OPTIONAL = ("added", "adjustments", "void", "other", "shop")
 """Columns of the page that are left out where nothing in the period has such an amount."""
 
 
-class SummaryReportMixin(ReportMixin):
+class SummaryReportMixin(FiledReportMixin):
     """The Summary Report over a host's own base view."""
 
     report_name = "Summary Report"

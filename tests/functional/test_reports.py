@@ -3,13 +3,16 @@
 import csv
 import io
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from openpyxl import load_workbook
 from sqlalchemy import insert, select, text
 from werkzeug.test import TestResponse
 
@@ -21,7 +24,9 @@ from flask_refunds.models import Allocation, Base, Line, Posting, Transfer
 from flask_refunds.planning import Selection
 from flask_refunds.processing import process
 from flask_refunds.reports import NetReport
-from flask_refunds.reports.export import HEADER, safe
+from flask_refunds.reports.csv_files import safe
+from flask_refunds.reports.downloads import XLSX
+from flask_refunds.reports.postings import FIRST
 from flask_refunds.reports.registering import replace
 from tests.functional.conftest import Shop
 from tests.integration.workshop import PATIENT, Workshop, opened
@@ -277,7 +282,7 @@ def test_there_is_one_block_for_each_currency(shop: Shop, admin: FlaskClient) ->
     assert {row["order"] for row in void} == {"2026-001004"}
 
 
-@pytest.mark.parametrize("path", ["", "csv"])
+@pytest.mark.parametrize("path", ["", "csv", "xlsx"])
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -303,7 +308,8 @@ def test_the_period_is_in_the_links(admin: FlaskClient) -> None:
 
     days = {"start": "2026-03-01", "end": "2026-03-31"}
     page = admin.get(REPORT, query_string=days).text
-    assert "csv?basis=refund&amp;start=2026-03-01&amp;end=2026-03-31" in page
+    assert "csv?start=2026-03-01&amp;end=2026-03-31" in page
+    assert "xlsx?start=2026-03-01&amp;end=2026-03-31" in page
     name = admin.get(f"{REPORT}csv", query_string=days).headers["Content-Disposition"]
     assert name == 'attachment; filename="refunds_2026-03-01_2026-03-31_by-refund.csv"'
 
@@ -344,11 +350,57 @@ def test_the_file_has_plain_figures_and_no_formulas(shop: Shop, admin: FlaskClie
     answer = admin.get(f"{REPORT}csv", query_string=ALL)
 
     assert answer.mimetype == "text/csv"
-    assert answer.text.split("\r\n")[0] == ",".join(HEADER)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.text.split("\r\n")[0] == (
+        "posting,posted_at,entry,reverses,refund,transfer,order,order_key,order_placed_at,customer,"
+        "customer_name,kind,line,sku,description,quantity,currency,list_price,discount,tax,amount,"
+        "method,operation,gateway,gateway_refund,gateway_at,reason,operator,basis"
+    )
     [row] = [r for r in table(answer) if r["kind"] == "line"]
     assert (row["description"], row["sku"]) == ('\'=HYPERLINK("x")', "'@x")
     assert row["amount"] == f"{cents(row['amount']) / 100:.2f}"
     assert row["posted_at"].endswith("+00:00")
+    assert (row["customer_name"], row["operator"]) == ("Ada Lovelace", "Anna Admin")
+
+
+def test_the_workbook_has_the_rows_of_the_csv_in_types_of_excel(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    with shop.app.app_context():
+        db.session.execute(text("UPDATE order_item SET name = '=1+1'"))
+        db.session.commit()
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+    shop.issue("euros", everything=True, to_card=True)
+    shop.work(2)
+
+    with admin.get(f"{REPORT}xlsx", query_string=ALL) as answer:
+        data = answer.data
+
+    assert answer.status_code == 200
+    assert answer.mimetype == XLSX
+    assert answer.headers["Content-Length"] == str(len(data))
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="refunds_2026-01-01_2027-12-31_by-refund.xlsx"'
+    )
+    book = load_workbook(io.BytesIO(data))
+    head, *rows = book["Refunds"].iter_rows()
+    listed = postings(admin)
+    assert [cell.value for cell in head] == list(listed[0])
+    assert len(rows) == len(listed)
+    assert {row["currency"] for row in listed} == {"USD", "EUR"}
+    for cells, row in zip(rows, listed, strict=True):
+        got: dict[str, Any] = dict(zip(row, cells, strict=True))
+        assert str(got["posting"].value) == row["posting"]
+        assert f"{got['amount'].value:.2f}" == row["amount"]
+        assert (got["amount"].data_type, got["amount"].number_format) == ("n", "#,##0.00")
+        assert f"{got['posted_at'].value:%Y-%m-%dT%H:%M:%S}+00:00" == row["posted_at"]
+        assert got["description"].data_type == "s"
+        assert row["description"] in {got["description"].value, f"'{got['description'].value}"}
+    told = {row[0].value: row[1].value for row in book["About"].iter_rows()}
+    assert told["Basis"] == "by refund date"
+    assert told["Period"] == "2026-01-01 to 2027-12-31"
+    assert (told["Time zone"], told["Rows"]) == ("UTC", str(len(rows)))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -357,19 +409,33 @@ def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
     assert safe(f"1{start}") == f"1{start}"
 
 
-def test_a_download_that_is_broken_off_gives_its_connection_back(postgresql_url: str) -> None:
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_a_download_that_is_broken_off_leaves_nothing_behind(
+    postgresql_url: str, ending: str
+) -> None:
     with opened(postgresql_url, **PATIENT) as workshop:
         client, pool = _with_postings(workshop)
-        before = pool.checkedout()
+        connections, files = pool.checkedout(), _open_files()
 
-        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
-        assert pool.checkedout() == before + 1
+        answer = client.get(f"{REPORT}{ending}", query_string=ALL, buffered=False)
+        pieces: Any = iter(answer.response)
+        assert next(pieces)
+        assert pool.checkedout() == connections
         answer.close()
 
-        assert pool.checkedout() == before
-        with client.head(f"{REPORT}csv", query_string=ALL) as head:
+        assert (pool.checkedout(), _open_files()) == (connections, files)
+        with client.head(f"{REPORT}{ending}", query_string=ALL) as head:
             assert head.status_code == 200
-        assert pool.checkedout() == before
+        assert (pool.checkedout(), _open_files()) == (connections, files)
+
+
+def _open_files() -> list[str]:
+    """The files without a name that this process has open (Linux)."""
+    found = []
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(number.readlink()))
+    return sorted(each for each in found if each.endswith(" (deleted)"))
 
 
 def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str) -> None:
@@ -382,7 +448,23 @@ def test_a_download_that_stands_still_keeps_no_refund_waiting(database_url: str)
         workshop.issue(workshop.sell(1000)[0])
 
         rest = "".join(map(_text, pieces))
+        assert _text(start).count("\r\n") == 1 + FIRST
         assert _text(start).count("\r\n") + rest.count("\r\n") == 1 + 5000
+        answer.close()
+
+
+def test_the_host_has_its_session_back_before_the_client_has_the_file(sqlite_url: str) -> None:
+    with opened(sqlite_url, **PATIENT) as workshop:
+        client, _ = _with_postings(workshop)
+        ended = []
+        workshop.app.teardown_request(lambda error: ended.append(error))
+
+        answer = client.get(f"{REPORT}csv", query_string=ALL, buffered=False)
+        pieces: Any = iter(answer.response)
+        next(pieces)
+
+        assert ended == [None]
+        assert len(list(pieces)) > 1
         answer.close()
 
 
@@ -426,21 +508,23 @@ def test_the_page_takes_as_many_queries_for_many_refunds_as_for_one(
         shop.issue(name, everything=True, to_card=False, other_kind="cash")
 
     assert [asked("postings"), asked("requests")] == few
-    assert few == [3, 4]
+    assert few == [7, 9]
 
 
 def test_strangers_and_customers_see_no_report(shop: Shop) -> None:
-    for path in (REPORT, f"{REPORT}csv", "/admin/items_report/", "/admin/summary_report/csv"):
+    ours = (REPORT, f"{REPORT}csv", f"{REPORT}xlsx")
+    for path in (*ours, "/admin/items_report/", "/admin/summary_report/csv"):
         assert shop.client(None).get(path).status_code == 302
         assert shop.client("ada").get(path).status_code == 403
-        assert shop.client("viewer").get(path).status_code == 200
+        with shop.client("viewer").get(path) as answer:
+            assert answer.status_code == 200
 
 
 def test_without_our_tables_the_report_says_what_to_run(shop: Shop, admin: FlaskClient) -> None:
     with shop.app.app_context():
         Base.metadata.drop_all(shop.runtime.sessions.engine)
 
-    for path in (REPORT, f"{REPORT}csv"):
+    for path in (REPORT, f"{REPORT}csv", f"{REPORT}xlsx"):
         answer = admin.get(path)
         assert answer.status_code == 503
         assert "flask refunds upgrade" in answer.text
@@ -540,7 +624,7 @@ def test_a_replacement_that_fits_nothing_or_several_is_refused(bare: tuple[Flask
     app, admin = bare
     with pytest.raises(ConfigurationError, match="subclasses no view"):
         replace(app, admin, type("Lost", (NetReport, BaseView), {}))
-    with pytest.raises(ConfigurationError, match="takes classes"):
+    with pytest.raises(ConfigurationError, match="takes reports of ours"):
         replace(app, admin, dict)
     admin.add_view(HostReport(name="Again", endpoint="again"))
     with pytest.raises(ConfigurationError, match="several views of HostReport"):

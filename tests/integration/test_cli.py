@@ -59,6 +59,7 @@ COMMANDS = [
     ("status",),
     ("verify",),
     ("check",),
+    ("export", "postings"),
 ]
 
 
