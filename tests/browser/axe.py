@@ -18,6 +18,7 @@ def assert_no_barriers(page: Page, ours: str = ".refunds") -> None:
 
 def barriers(page: Page, ours: str = ".refunds") -> list[str]:
     """Return what axe finds: the rule, the element, what is wrong, and where it is explained."""
+    page.wait_for_load_state()
     page.evaluate(AXE_SCRIPT)
     page.evaluate("() => Promise.all(document.getAnimations().map(each => each.finished))")
     context = {"include": [[ours]]}

@@ -52,12 +52,14 @@ def refund(page: Page, demo: str) -> str:
     desk(page, demo)
     row = page.locator("tr", has_text="Not Requested by Administrator").first
     row.get_by_role("link", name=re.compile("^R-")).click()
+    page.wait_for_url("**/refund/*")
     return ".refunds"
 
 
 def reversal(page: Page, demo: str) -> str:
     refund(page, demo)
     page.get_by_role("link", name=re.compile("Reverse")).click()
+    page.wait_for_url("**/reverse*")
     return ".refunds"
 
 

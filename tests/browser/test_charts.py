@@ -152,10 +152,10 @@ def test_a_picture_has_the_name_of_its_caption_and_points_to_the_table(
 
 
 @pytest.mark.parametrize("swatch", ["default", "darkly"])
-def test_axe_finds_no_barriers_in_charts(charts: Page, charts_url: str, swatch: str) -> None:
-    wear(charts, swatch)
-    opened(charts, charts_url)
-    assert_no_barriers(charts)
+def test_axe_finds_no_barriers_in_charts(page: Page, charts_url: str, swatch: str) -> None:
+    wear(page, swatch)
+    opened(page, charts_url)
+    assert_no_barriers(page)
 
 
 def test_a_chart_takes_the_first_rows_of_its_currency_in_the_order_of_time(
@@ -204,7 +204,11 @@ def test_another_theme_or_colour_is_drawn_at_once(charts: Page, charts_url: str)
     until(charts, f"told.at(-1).config.options.color !== {light!r}")
     assert contrast(told(charts, "days", "chart.config.options.color"), "rgb(34, 34, 34)") > 7
 
-    charts.evaluate("document.documentElement.style.setProperty('--danger', 'rgb(255, 1, 2)')")
+    charts.evaluate(
+        "document.querySelectorAll('figure')"
+        ".forEach(each => each.style.setProperty('--refunds-chart-refunds', 'rgb(255, 1, 2)'))"
+    )
+    charts.evaluate("document.body.classList.add('another-theme')")
     until(
         charts,
         "told.findLast(each => each.table === 'reasons').config.data.datasets[0].borderColor"
@@ -281,6 +285,26 @@ def test_a_script_of_the_host_changes_a_chart_or_leaves_it_out(
     expect(charts.locator("figure canvas")).to_have_count(4)
     expect(charts.locator("figure[data-refunds-chart=spark]").first).to_be_hidden()
     assert told(charts, "items", "chart.config.options.plugins.title.text", "shares") == "Ours"
+
+
+def test_a_script_of_the_host_draws_a_kind_of_its_own(charts: Page, charts_url: str) -> None:
+    charts.add_init_script(
+        """document.addEventListener("DOMContentLoaded", () => {
+          document.querySelector("figure[data-refunds-table=mixed]").dataset.refundsChart = "steps";
+        });
+        document.addEventListener("refunds:chart", ({ detail }) => {
+          const { kind, data, look } = detail;
+          if (kind !== "steps") return;
+          const [{ values }] = data.series;
+          const borderColor = `rgb(${look.tone("gross")})`;
+          detail.config = {
+            type: "line",
+            data: { labels: data.labels, datasets: [{ data: values, stepped: true, borderColor }] },
+          };
+        });"""
+    )
+    opened(charts, charts_url)
+    assert canvas(charts, "steps", "mixed").evaluate(COLOURS) >= 3
 
 
 def test_on_a_telephone_nothing_is_wider_than_the_screen(charts: Page, charts_url: str) -> None:

@@ -80,8 +80,11 @@ def test_a_declined_refund_says_why_and_is_paid_otherwise_instead(demo: str, adm
     expect(line.get_by_role("link", name="Contact support")).to_be_visible()
 
     order.get_by_role("link", name=re.compile("^R-")).first.click()
+    otherwise = admin.get_by_role("link", name="Pay by other means instead")
+    expect(otherwise).to_be_visible()
     assert_no_barriers(admin)
-    admin.get_by_role("link", name="Pay by other means instead").click()
+    otherwise.click()
+    expect(admin.get_by_role("button", name="as given back")).to_be_visible()
     assert_no_barriers(admin)
     admin.locator("select[name=other_kind]").select_option("bank_transfer")
     admin.get_by_role("button", name="as given back").click()

@@ -164,8 +164,8 @@
     callbacks: {
       title: ([item]) => (item ? data.titles[item.dataIndex] : ""),
       label: ({ datasetIndex, dataIndex }) => {
-        const { title, texts } = data.series[datasetIndex];
-        return `${title}: ${texts[dataIndex]}`;
+        const series = data.series[datasetIndex];
+        return series && `${series.title}: ${series.texts[dataIndex]}`;
       },
       labelColor: ({ datasetIndex }) => {
         const { backgroundColor, borderColor } = datasets[datasetIndex];
@@ -402,6 +402,7 @@
 
   /* ------------------------------------------------------------------ drawing */
 
+  // What all charts share, below what the kind, or a listener, says itself.
   const common = (config, data, look, first) => {
     const options = config.options || {};
     const plugins = options.plugins || {};
@@ -422,6 +423,15 @@
     return config;
   };
 
+  // Chart.js follows its box, but a size that it kept back while it moved may come after a newer one.
+  const settled = new ResizeObserver((entries) => {
+    const check = ({ target: box }) => {
+      const chart = charts.get(box.parentElement);
+      if (Math.abs(chart.width - box.clientWidth) > 1) chart.resize();
+    };
+    setTimeout(() => entries.forEach(check), 200);
+  });
+
   const place = (figure) => {
     const known = figure.querySelector(".refunds-chart-box");
     if (known) return known;
@@ -433,6 +443,7 @@
     canvas.setAttribute("aria-label", words(figure.querySelector("figcaption")));
     if (hint) canvas.setAttribute("aria-describedby", hint.id);
     figure.append(box);
+    settled.observe(box);
     return box;
   };
 
@@ -458,18 +469,16 @@
       return;
     }
     const look = lookOf(figure);
-    const first = !charts.has(figure);
-    const made = KINDS[kind] ? common(KINDS[kind](data, look, figure), data, look, first) : null;
-    const detail = { kind, data, look, paper, config: made };
+    const detail = { kind, data, look, paper, config: KINDS[kind]?.(data, look, figure) };
     if (!figure.dispatchEvent(new CustomEvent("refunds:chart", { bubbles: true, cancelable: true, detail }))) return;
     if (!detail.config) {
       console.warn(`refunds: there is no chart of the kind "${kind}".`);
       return;
     }
+    const { height, ...config } = common(detail.config, data, look, !charts.has(figure));
+    const box = place(figure);
     charts.get(figure)?.destroy();
     figure.hidden = false;
-    const box = place(figure);
-    const { height, ...config } = detail.config;
     box.style.width = paper && kind !== "spark" ? PAPER_WIDTH : "";
     box.style.height = height ? `${height}px` : "";
     if (paper) box.style.height = `${box.clientHeight}px`; // as drawn, whatever rem is on paper
