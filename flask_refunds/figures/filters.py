@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists
 
 from flask_refunds.figures.ways import Way, way_of_posting
 from flask_refunds.models import Posting, Refund, Transfer
@@ -16,7 +16,7 @@ class Filters:
     """What to show only; ``None`` for all.
 
     ``entry`` narrows postings (``refund`` or ``reversal``), ``state`` requests; ``way`` is a
-    :class:`~flask_refunds.figures.ways.Way` but the shop's own; ``operator`` the stable id of who
+    :class:`~flask_refunds.figures.ways.Way` but the shop's own; ``operator`` the label of who
     issued the refund.
     """
 
@@ -37,8 +37,7 @@ class Filters:
         if self.reason is not None:
             found.append(Posting.reason == self.reason)
         if self.operator is not None:
-            issued = select(Refund.id).where(Refund.actor_id == self.operator)
-            found.append(Posting.refund_id.in_(issued))
+            found.append(Posting.actor_label == self.operator)
         if self.currency is not None:
             found.append(Posting.currency == self.currency)
         return found
@@ -53,7 +52,7 @@ class Filters:
         if self.reason is not None:
             found.append(Refund.reason == self.reason)
         if self.operator is not None:
-            found.append(Refund.actor_id == self.operator)
+            found.append(Refund.actor_label == self.operator)
         if self.currency is not None:
             found.append(Refund.currency == self.currency)
         return found

@@ -160,15 +160,10 @@ _COPIED = (
 ).split()
 
 
-def operators(session: Session) -> dict[str, str]:
-    """Return who has issued refunds: their last label by stable id, at most :data:`LISTED`."""
-    rows = session.execute(
-        select(Refund.actor_id, func.max(Refund.actor_label))
-        .group_by(Refund.actor_id)
-        .order_by(func.max(Refund.actor_label))
-        .limit(LISTED)
-    )
-    return {str(actor_id): str(label) for actor_id, label in rows}
+def operators(session: Session) -> list[str]:
+    """Return who has issued refunds, at most :data:`LISTED` of them."""
+    labels = select(Refund.actor_label).distinct().order_by(Refund.actor_label)
+    return list(session.scalars(labels.limit(LISTED)))
 
 
 def currencies(session: Session) -> list[str]:

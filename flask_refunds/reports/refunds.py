@@ -86,7 +86,7 @@ class RefundsReportMixin(FiledReportMixin):
             "status": every | {value: gettext(words) for value, words in statuses.items()},
             "method": every | {way.value: gettext(words) for way, words in WAYS.items()},
             "reason": every | dict(reasons),
-            "operator": every | operators,
+            "operator": every | {label: label for label in operators},
             "currency": every | {code: code for code in currencies},
         }
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,8 @@ def test_a_run_that_breaks_leaves_no_half_file(
         object.__setattr__(table, "chunks", then_away())
         return table
 
-    monkeypatch.setitem(exporting.REPORTS, "postings", broken)
+    report = replace(exporting.REPORTS["postings"], table=broken)
+    monkeypatch.setitem(exporting.REPORTS, "postings", report)
     result = run("export", "postings", *MARCH, "--output", str(path))
 
     assert result.exit_code == 1
