@@ -15,7 +15,7 @@ def url(endpoint: str, **arguments: str) -> str | None:
     view = next(_views(endpoint), None)
     if view is None or not view.is_accessible():
         return None
-    return str(view.get_url(".index", **arguments))
+    return str(view.get_url(f"{view.blueprint.name}.index", **arguments))
 
 
 def _views(endpoint: str) -> Iterator[BaseView]:
