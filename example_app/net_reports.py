@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, literal
 
 from example_app.dashboard import Dashboard, Figure
 from example_app.database import db
@@ -13,12 +13,22 @@ from example_app.reports import Column, ItemsReport, SummaryReport, utc_day
 from flask_refunds.models import Posting
 from flask_refunds.reports import NetReport, Netting
 
-NOTE = " Net of refunds, on the day when they were completed; gross and refunds beside."
+NOTE = " Net of refunds; gross and refunds beside."
+
+
+TEMPLATE = "admin/net_report.html"
+BASIS = Column("basis", "Refunds by")
+
+
+def by_date(report: NetReport, net: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Return the rows of *net* with the date that refunds go by, on the page and in the file."""
+    return net.add_columns(literal(f"{report.basis} date").label(BASIS.key))
 
 
 class NetItems(NetReport, ItemsReport):
     """Items, at list prices, less what was refunded of them."""
 
+    timezone = "UTC"
     netting = Netting(
         key="sku",
         measures={"units": "quantity", "revenue_cents": "list"},
@@ -30,16 +40,19 @@ class NetItems(NetReport, ItemsReport):
         *ItemsReport.columns,
         Column("revenue_cents_gross", "Gross", "money"),
         Column("revenue_cents_refunded", "Refunds", "money"),
+        BASIS,
     )
     note = ItemsReport.note + NOTE
+    template = TEMPLATE
 
     def select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
-        return self.net(super().select(start, end), start, end)
+        return by_date(self, self.net(super().select(start, end), start, end))
 
 
 class NetSummary(NetReport, SummaryReport):
     """Sales of each day, less what was refunded on it."""
 
+    timezone = "UTC"
     netting = Netting(
         key="day",
         bucket=utc_day,
@@ -52,16 +65,19 @@ class NetSummary(NetReport, SummaryReport):
         *SummaryReport.columns,
         Column("sales_cents_gross", "Gross", "money"),
         Column("sales_cents_refunded", "Refunds", "money"),
+        BASIS,
     )
     note = SummaryReport.note + NOTE
+    template = TEMPLATE
 
     def select(self, start: date, end: date) -> Select[*tuple[Any, ...]]:
-        return self.net(super().select(start, end), start, end)
+        return by_date(self, self.net(super().select(start, end), start, end))
 
 
 class NetDashboard(NetReport, Dashboard):
     """Sales less refunds; gross, refunds and what is on its way below."""
 
+    timezone = "UTC"
     headline = "Sales, net"
     netting = Netting(key=(), measures={"sales_cents": "paid"}, currency="currency", unit="minor")
 

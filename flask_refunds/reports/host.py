@@ -6,6 +6,7 @@ its ``columns`` and ``rows`` give. A base that only renders takes one of the pag
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -17,15 +18,26 @@ from flask_admin import BaseView
 from flask_refunds import money, wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
+from flask_refunds.admin.words import gettext
 from flask_refunds.errors import NotMigrated
 from flask_refunds.figures import requests
 from flask_refunds.figures.checking import AnySelect
 from flask_refunds.figures.net import Netting
 from flask_refunds.figures.periods import BASES, Basis, Period
+from flask_refunds.reports.choosing import BASES as CHOICES
 from flask_refunds.reports.choosing import basis_text
 from flask_refunds.reports.columns import Column, value_of
 from flask_refunds.reports.sources import Query, Source
 from flask_refunds.runtime import Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasisChoice:
+    """One of the dates that a report may go by, and where to see it so."""
+
+    words: str
+    url: str
+    current: bool
 
 
 class HostReport(BaseView):
@@ -46,6 +58,24 @@ class HostReport(BaseView):
     def basis_words(self) -> str:
         """The same in a sentence, to stand on the page and in files."""
         return basis_text(self.basis)
+
+    def basis_choices(self) -> list[BasisChoice]:
+        """Return both dates to go by, with the address of this page by each."""
+        asked = {name: value for name, value in request.args.items() if name != "basis"}
+        return [
+            BasisChoice(
+                words=gettext(words).lower(),
+                url=str(self.get_url(".index", basis=basis, **asked)),
+                current=basis == self.basis,
+            )
+            for basis, words in CHOICES.items()
+        ]
+
+    def get_url(self, endpoint: str, **kwargs: Any) -> str:
+        """Return the address of *endpoint*; this report's own keep the date that it goes by."""
+        if endpoint.startswith(".") and self.basis != self.default_basis:
+            kwargs.setdefault("basis", self.basis)
+        return str(super().get_url(endpoint, **kwargs))
 
     @property
     def runtime(self) -> Runtime:

@@ -360,7 +360,14 @@ def test_the_migrations_make_what_the_models_say(running: Flask) -> None:
 
 
 def test_the_shop_has_not_heard_of_the_extension() -> None:
-    knowing = {"wiring.py", "net_reports.py", "config.py", "demo.py"}
+    knowing = {
+        "wiring.py",
+        "net_reports.py",
+        "config.py",
+        "demo.py",
+        "refunding.py",
+        "net_report.html",
+    }
     root = Path(example_app.__file__).parent
     files = [file for file in root.rglob("*") if file.suffix in (".py", ".html", ".css", ".svg")]
     assert len(files) > 25

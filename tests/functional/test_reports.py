@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +251,28 @@ def test_by_order_date_a_refund_belongs_to_the_day_of_its_order(
     page = admin.get(REPORT, query_string={**march, "basis": "order"}).text
     assert "By order date" in page
     assert "Comfort saddle" in page or "SADDLE" in page.upper()
+
+
+def test_a_net_report_of_the_hosts_says_and_keeps_the_date_that_it_goes_by(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+    march = {"start": "2026-03-01", "end": "2026-03-31"}
+
+    page = admin.get("/admin/items_report/", query_string=march).text
+    assert "By refund date" in page
+    assert "basis=order&amp;start=2026-03-01&amp;end=2026-03-31" in page
+    page = admin.get("/admin/items_report/", query_string={**march, "basis": "order"}).text
+    assert "By order date" in page
+    assert 'name="basis" value="order"' in page
+    link = re.search(r'href="(/admin/items_report/csv[^"]*)"', page)
+    assert link is not None
+    rows = {r["SKU"]: r for r in table(admin.get(unescape(link[1]))) if r["Currency"] == "USD"}
+    assert {row["Refunds by"] for row in rows.values()} == {"order date"}
+    assert rows["SADDLE-LEA"]["Units"] == "0"
+    by_refund = table(admin.get("/admin/items_report/csv", query_string=march))
+    assert {row["Refunds by"] for row in by_refund} == {"refund date"}
+    assert {r["Units"] for r in by_refund if r["SKU"] == "SADDLE-LEA"} == {"1"}
 
 
 def test_what_is_on_its_way_is_shown_and_not_netted(shop: Shop, admin: FlaskClient) -> None:
