@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import assert_no_barriers
 from tests.browser.walking import account_history, issue, order_of, refund_order, sign_in, wear
@@ -73,7 +73,32 @@ def requests(page: Page, demo: str) -> str:
     return ".refunds"
 
 
-PAGES = [history, modal, issue_page, desk, refund, reversal, postings, requests]
+def items(page: Page, demo: str) -> str:
+    page.goto(f"{demo}refunds_items/")
+    return ".refunds"
+
+
+def summary(page: Page, demo: str) -> str:
+    page.goto(f"{demo}refunds_summary/?by=week")
+    expect(page.locator("figure.refunds-chart canvas").first).to_be_visible()
+    return ".refunds"
+
+
+def dashboard(page: Page, demo: str) -> str:
+    page.goto(f"{demo}refunds_dashboard/")
+    page.locator(".refunds-days summary").first.click()
+    return ".refunds-report"
+
+
+def wrong_dates(page: Page, demo: str) -> str:
+    page.goto(f"{demo}refunds_summary/?start=2026-03-02&end=2026-03-01&by=moon")
+    return ".refunds"
+
+
+PAGES = [
+    *(history, modal, issue_page, desk, refund, reversal),
+    *(postings, requests, items, summary, dashboard, wrong_dates),
+]
 
 
 @pytest.mark.parametrize("swatch", ["default", "darkly"])
