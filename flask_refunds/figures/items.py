@@ -4,8 +4,8 @@ Beside the items stand the charges, the adjustments and what the shop gave back 
 item, each a row of its own, so that the report adds up to the sales and refunds of the others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -88,7 +88,10 @@ class ItemRow(Figures):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemBlock:
-    """One currency: a page of its rows, how many there are in all, and the total of all."""
+    """One currency: a page of its rows, how many there are in all, and the total of all.
+
+    A currency that has no rows on the page has no block.
+    """
 
     currency: str
     rows: tuple[ItemRow, ...]
@@ -108,8 +111,7 @@ class ItemFigures:
         self._by = by
         sold = SoldOrders(scope)
         self._items, self._given = SoldItems(sold).rows, GivenBack(scope).rows
-        parts = [*self._sold(), *self._adjustments(sold), self._refunded()]
-        both = union_all(*parts).cte("sold_and_given")
+        both = union_all(self._sold(), self._paid(sold), self._refunded()).cte("sold_and_given")
         b = both.c
         grouped = (
             select(
@@ -123,7 +125,7 @@ class ItemFigures:
             .group_by(b.currency, b.kind, b.key)
             .cte("by_item")
         )
-        g = grouped.c
+        g = self._adjusted(grouped).c
         counts = or_(g.kind.in_(["line", "row"]), g.sold != 0, g.refunded != 0)
         if text:
             named = g.sku.istartswith(text, autoescape=True) | g.name.icontains(
@@ -143,29 +145,38 @@ class ItemFigures:
     ) -> list[ItemBlock]:
         """Return the blocks, by currency: their rows in order, *limit* on each *page* from 0 on.
 
-        *sort* is one of :data:`SORTS`; charges, adjustments and the unallocated come last. Two
-        queries.
+        *sort* is one of :data:`SORTS`; charges, adjustments and the unallocated come last. One
+        query.
         """
-        totals = {
-            row["currency"]: (int(row["count"]), _figures(Figures, row))
-            for row in session.execute(self._totals()).mappings()
-        }
-        rows: dict[str, list[ItemRow]] = {currency: [] for currency in totals}
         statement = self._page(self._ordered(sort, descending), page, limit)
+        found: dict[str, ItemBlock] = {}
         for row in session.execute(statement).mappings():
+            currency = row["currency"]
             facts = {name: row[name] for name in ("kind", "key", "sku", "name")}
-            rows[row["currency"]].append(_figures(ItemRow, row, **facts))
-        return [
-            ItemBlock(currency=currency, rows=tuple(rows[currency]), count=count, total=total)
-            for currency, (count, total) in totals.items()
-        ]
+            item = _figures(ItemRow, row, **facts)
+            block = found.get(currency) or ItemBlock(
+                currency=currency,
+                rows=(),
+                count=int(row["count"]),
+                total=_figures(Figures, row, prefix="total_"),
+            )
+            found[currency] = replace(block, rows=(*block.rows, item))
+        return list(found.values())
 
     def _page(
         self, order: Sequence[Any], page: int, limit: int | None
     ) -> "Select[*tuple[Any, ...]]":
+        """Select a page of the rows, each with the number and the sums of all of its currency."""
         r = self.rows.c
-        place = func.row_number().over(partition_by=r.currency, order_by=order)
-        numbered = select(*r, place.label("place")).subquery("placed_rows")
+        numbered = select(
+            *r,
+            func.row_number().over(partition_by=r.currency, order_by=order).label("place"),
+            func.count().over(partition_by=r.currency).label("count"),
+            *(
+                func.sum(r[name]).over(partition_by=r.currency).label(f"total_{name}")
+                for name in _SUMS
+            ),
+        ).subquery("placed_rows")
         statement = select(*numbered.c).order_by(numbered.c.currency, numbered.c.place)
         if limit is None:
             return statement
@@ -187,28 +198,31 @@ class ItemFigures:
         value = values[sort]
         return [case(*ranks, else_=len(KINDS)), value.desc() if descending else value, r.key]
 
-    def _totals(self) -> "Select[*tuple[Any, ...]]":
-        r = self.rows.c
-        sums = [func.sum(r[name]).label(name) for name in _SUMS]
-        return (
-            select(r.currency, func.count().label("count"), *sums)
-            .group_by(r.currency)
-            .order_by(r.currency)
-        )
+    @staticmethod
+    def _adjusted(grouped: CTE) -> CTE:
+        """Return the rows with what the items explain taken off the adjustments."""
+        g = grouped.c
+        explains = case((g.kind.in_(["line", "row"]), g.sold), else_=0)
+        explained = func.sum(explains).over(partition_by=g.currency)
+        changed = {
+            name: case((g.kind == ADJUSTMENT, g[name] - explained), else_=g[name])
+            for name in ("sold", "list_sold")
+        }
+        columns = [changed.get(c.key, c).label(c.key) for c in g]
+        return select(*columns).cte("adjusted")
 
-    def _sold(self) -> Iterator["Select[*tuple[Any, ...]]"]:
+    def _sold(self) -> "Select[*tuple[Any, ...]]":
         i = self._items.c
-        yield self._part(self._items, sold={name: i[name] for name in FIGURES})
+        return self._part(self._items, sold={name: i[name] for name in FIGURES})
 
-    def _adjustments(self, sold: SoldOrders) -> Iterator["Select[*tuple[Any, ...]]"]:
-        """Yield what was paid, less what items explain of it."""
-        paid, explained = sold.rows.c.captured, self._items.c.paid
-        for table, amount in ((sold.rows, paid), (self._items, -explained)):
-            yield self._row(
-                currency=table.c.currency,
-                kind=exact_text(literal(ADJUSTMENT)),
-                sold={"list": amount, "paid": amount},
-            )
+    def _paid(self, sold: SoldOrders) -> "Select[*tuple[Any, ...]]":
+        """Select what orders were paid; what the items explain of it is no adjustment."""
+        o = sold.rows.c
+        return self._row(
+            currency=o.currency,
+            kind=exact_text(literal(ADJUSTMENT)),
+            sold={"list": o.captured, "paid": o.captured},
+        )
 
     def _refunded(self) -> "Select[*tuple[Any, ...]]":
         g = self._given.c
@@ -268,5 +282,6 @@ _REFUNDED = {
 _SUMS = (*_SOLD.values(), *_REFUNDED.values())
 
 
-def _figures(made: type[T], row: Any, **facts: Any) -> T:
-    return made(currency=row["currency"], **{n: int(row[n] or 0) for n in _SUMS}, **facts)
+def _figures(made: type[T], row: Any, *, prefix: str = "", **facts: Any) -> T:
+    sums = {name: int(row[prefix + name] or 0) for name in _SUMS}
+    return made(currency=row["currency"], **sums, **facts)
