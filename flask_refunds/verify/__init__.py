@@ -5,9 +5,16 @@ what does not agree. Nothing is written.
 """
 
 from flask_refunds.runtime import Runtime
-from flask_refunds.verify.documents import accounts, allocations, currencies, refunds, states
+from flask_refunds.verify.documents import (
+    accounts,
+    allocations,
+    currencies,
+    gateway_ids,
+    refunds,
+    states,
+)
 from flask_refunds.verify.findings import Check, Finding
-from flask_refunds.verify.postings import claims, postings, reversals
+from flask_refunds.verify.postings import claims, copies, postings, reversals
 
 __all__ = ["CHECKS", "Finding", "verify"]
 
@@ -19,6 +26,8 @@ CHECKS: tuple[Check, ...] = (
     allocations,
     postings,
     reversals,
+    copies,
+    gateway_ids,
     claims,
 )
 """Everything that :func:`verify` looks at, in this order."""
