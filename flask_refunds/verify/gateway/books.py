@@ -80,7 +80,7 @@ def _moves(session: Session, sales: Subquery) -> tuple[Move, ...]:
         references[transfer_id].add(reference)
         if called_at is not None and outcome in UNRESOLVED:
             doubts.add(transfer_id)
-        if called_at is not None and operation == VOID:
+        if operation == VOID:
             voids.add(transfer_id)
     transfers = session.scalars(select(Transfer).join(sales, _of(sales)).order_by(Transfer.id))
     return tuple(
