@@ -62,8 +62,11 @@ class Sessions:
         return engine
 
     @contextmanager
-    def open(self) -> Iterator[Session]:
-        """Yield a fresh session; what was not committed is rolled back at the end."""
+    def open(self, *, snapshot: bool = False) -> Iterator[Session]:
+        """Yield a fresh session; what was not committed is rolled back at the end.
+
+        With *snapshot* all of its queries see the database at one moment.
+        """
         engine, factory = self.engine, self._factory()
         options = {**factory.kw, "expire_on_commit": False, "autoflush": True}
         kind: Any = factory.class_
@@ -72,7 +75,10 @@ class Sessions:
         session.info[_MAKE] = make
         try:
             if engine.dialect.name in {"postgresql", "mysql", "mariadb"}:
-                session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+                level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+                session.connection(execution_options={"isolation_level": level})
+            elif snapshot and engine.dialect.name == "sqlite":
+                _begin(session)
             yield session
         except (OperationalError, ProgrammingError) as error:
             if _table_is_missing(error):
@@ -120,9 +126,12 @@ class Sessions:
             return result
         raise AssertionError("unreachable")
 
-    def read(self, work: Callable[[Session], T]) -> T:
-        """Run *work*, which only reads, in a fresh session, and return what it returned."""
-        with self.open() as session:
+    def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
+        """Run *work*, which only reads, in a fresh session, and return what it returned.
+
+        With *snapshot* all of its queries see the database at one moment.
+        """
+        with self.open(snapshot=snapshot) as session:
             return work(session)
 
 
@@ -169,6 +178,13 @@ class _PinnedSession(Session):
 def _pinned(kind: type[Session]) -> Any:
     """Return the class of our sessions over the host's *kind*, made once: each would stay."""
     return type("RefundsSession", (_PinnedSession, kind), {})
+
+
+def _begin(session: Session) -> None:
+    """Begin a transaction where Python's driver would begin one at the first write only."""
+    connection = session.connection()
+    if not getattr(connection.connection.dbapi_connection, "in_transaction", True):
+        connection.exec_driver_sql("BEGIN")
 
 
 def _may_run_again(error: DBAPIError) -> bool:

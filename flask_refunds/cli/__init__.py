@@ -1,10 +1,10 @@
 """``flask refunds …``: each command is a few lines over the services that the pages call too."""
 
-from flask_refunds.cli import exporting, looking, moving, schema, status, working
+from flask_refunds.cli import exporting, looking, moving, schema, status, verifying, working
 from flask_refunds.cli.group import refunds
 
 __all__ = ["refunds"]
 
-for _module in (schema, working, status, looking, moving, exporting):
+for _module in (schema, working, status, looking, verifying, moving, exporting):
     for _command in _module.COMMANDS:
         refunds.add_command(_command)

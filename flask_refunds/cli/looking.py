@@ -1,4 +1,4 @@
-"""``list``, ``show`` and ``verify``: nothing is changed."""
+"""``list`` and ``show``: nothing is changed."""
 
 from dataclasses import asdict
 
@@ -12,7 +12,6 @@ from flask_refunds.desks import Row, Shown
 from flask_refunds.errors import UnknownRefund
 from flask_refunds.money import plain
 from flask_refunds.runtime import Runtime
-from flask_refunds.verify import verify
 
 
 @click.command("list")
@@ -122,23 +121,4 @@ def show(refund: str, as_json: bool) -> None:
     )
 
 
-@click.command("verify")
-@json_option
-@click.pass_context
-@with_appcontext
-def check_books(context: click.Context, as_json: bool) -> None:
-    """Check that accounts, refunds, transfers and ledger agree; status 1 if they do not."""
-    findings = verify(services())
-    if as_json:
-        print_json(findings)
-    else:
-        for each in findings:
-            rows = ", ".join(f"{name} {key}" for name, key in each.refs)
-            click.echo(
-                f"{each.code} ({rows}): {each.what}; expected {each.expected}, found {each.found}"
-            )
-        click.echo(f"{len(findings)} findings." if findings else "Everything ties out.")
-    context.exit(1 if findings else 0)
-
-
-COMMANDS = (list_refunds, show, check_books)
+COMMANDS = (list_refunds, show)

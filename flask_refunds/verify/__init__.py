@@ -1,15 +1,23 @@
 """``flask refunds verify``: whether our tables agree with each other, to the cent.
 
 Each check is one SELECT, so that it sees one moment also while refunds go on, and returns only
-what does not agree. Nothing is written.
+what does not agree. Nothing is written. :func:`verify_gateway` compares with the gateway.
 """
 
 from flask_refunds.runtime import Runtime
-from flask_refunds.verify.documents import accounts, allocations, currencies, refunds, states
+from flask_refunds.verify.documents import (
+    accounts,
+    allocations,
+    currencies,
+    gateway_ids,
+    refunds,
+    states,
+)
 from flask_refunds.verify.findings import Check, Finding
-from flask_refunds.verify.postings import claims, postings, reversals
+from flask_refunds.verify.gateway import Comparison, Total, verify_gateway
+from flask_refunds.verify.postings import claims, copies, postings, reversals
 
-__all__ = ["CHECKS", "Finding", "verify"]
+__all__ = ["CHECKS", "Comparison", "Finding", "Total", "verify", "verify_gateway"]
 
 CHECKS: tuple[Check, ...] = (
     accounts,
@@ -19,6 +27,8 @@ CHECKS: tuple[Check, ...] = (
     allocations,
     postings,
     reversals,
+    copies,
+    gateway_ids,
     claims,
 )
 """Everything that :func:`verify` looks at, in this order."""

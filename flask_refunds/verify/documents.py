@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, literal, select
 from sqlalchemy.orm import Session
 
 from flask_refunds.models import Account, Allocation, Line, Posting, Refund, Transfer
@@ -159,3 +159,24 @@ def allocations(session: Session) -> Iterator[Finding]:
             .outerjoin(carried, carried.c.line_id == Line.id)
             .where(expected != got),
         )
+
+
+def gateway_ids(session: Session) -> Iterator[Finding]:
+    """Yield what the gateways made once and several transfers have booked."""
+    count = func.count(Transfer.id)
+    yield from differing(
+        session,
+        "gateway_id_twice",
+        "One refund or void at the gateway is booked by one transfer",
+        ("gateway_id", "transfer", "other_transfer"),
+        select(
+            Transfer.gateway_refund_id,
+            func.min(Transfer.id),
+            func.max(Transfer.id),
+            literal(1),
+            count,
+        )
+        .where(Transfer.gateway_refund_id.is_not(None))
+        .group_by(Transfer.gateway, Transfer.gateway_refund_id)
+        .having(count > 1),
+    )

@@ -17,7 +17,8 @@ class Finding:
     """Two figures that should be equal and are not.
 
     ``code`` is stable; ``refs`` has pairs of what the rows are and their keys; amounts are minor
-    units. ``expected`` follows from the rows on which the other ones are built.
+    units, of ``currency`` where one is said. ``expected`` follows from the rows on which the other
+    ones are built.
     """
 
     code: str
@@ -25,6 +26,7 @@ class Finding:
     refs: tuple[tuple[str, str], ...]
     expected: int | str
     found: int | str
+    currency: str = ""
 
 
 Check = Callable[[Session], Iterator[Finding]]

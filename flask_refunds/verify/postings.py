@@ -6,7 +6,7 @@ from sqlalchemy import and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from flask_refunds.models import Allocation, Posting, Transfer
-from flask_refunds.states import TransferState
+from flask_refunds.states import Method, TransferState
 from flask_refunds.verify.findings import COMPONENTS, Finding, differing, sums
 
 
@@ -68,6 +68,28 @@ def reversals(session: Session) -> Iterator[Finding]:
         .join(undone, undone.id == Posting.reverses_id)
         .where(or_(other_row, not_negated)),
     )
+
+
+def copies(session: Session) -> Iterator[Finding]:
+    """Yield postings that name another operation at the gateway than their transfer."""
+    for name in ("operation", "gateway", "gateway_refund_id"):
+        ours, copied = getattr(Transfer, name), getattr(Posting, name)
+        yield from differing(
+            session,
+            "posting_gateway",
+            f"A posting has the {name} of its transfer",
+            ("transfer", "posting"),
+            select(
+                Transfer.id, Posting.id, func.coalesce(ours, "none"), func.coalesce(copied, "none")
+            )
+            .join(Posting, Posting.transfer_id == Transfer.id)
+            .where(
+                Transfer.method == Method.CARD,
+                Transfer.state == TransferState.COMPLETED,
+                Posting.generation == Transfer.generation,
+                ours.is_distinct_from(copied),
+            ),
+        )
 
 
 def claims(session: Session) -> Iterator[Finding]:

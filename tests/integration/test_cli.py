@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 from example_app import create_app, db
 from flask_refunds import migrating
 from flask_refunds.cli import refunds
-from flask_refunds.models import Account, Transfer
+from flask_refunds.models import Account, Posting, Transfer
 from flask_refunds.processing import process
 from flask_refunds.states import TransferState
 from tests.conftest import RunFlask
@@ -58,12 +58,13 @@ COMMANDS = [
     ("retry", "1"),
     ("status",),
     ("verify",),
+    ("verify", "--gateway"),
     ("check",),
     ("export", "postings"),
 ]
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_names_the_remedy_when_the_tables_are_missing(
     sqlite_url: str, words: tuple[str, ...]
 ) -> None:
@@ -244,6 +245,118 @@ def test_verify_ends_with_1_and_the_figures_when_something_differs(
     assert "expected 3000, found 2999" in told.output
     (finding,) = json.loads(listed.output)
     assert (finding["expected"], finding["found"]) == (3000, 2999)
+
+
+def test_verify_gateway_prints_what_ties_and_what_only_takes_time(any_shop: Workshop) -> None:
+    run = runner(any_shop.app)
+    refund, void = any_shop.refund_of(3000), any_shop.refund_of(2000, settled=False)
+    for ticket in (refund, void):
+        any_shop.do(process, ticket.id)
+
+    told, listed = run("verify", "--gateway"), data(run("verify", "--gateway", "--json"))
+
+    today = any_shop.runtime.now().date()
+    first = today - timedelta(days=29)
+    lines = told.output.splitlines()
+    assert told.exit_code == 0
+    assert lines[0] == (
+        f"Compared with the gateway, {first} to {today} (UTC): 2 card transfers, 2 sales."
+    )
+    assert [line.split() for line in lines[1:4]] == [
+        "day currency by ledger gateway timing not compared".split(),
+        f"{today} USD refund 30.00 30.00 0.00 0.00".split(),
+        f"{today} USD void 20.00 20.00 0.00 0.00".split(),
+    ]
+    assert lines[4].startswith("timing_unsettled (transfer 1, refund 1, order 1, charge ")
+    assert lines[5:] == ["1 differ for a while only: no damage.", "Everything ties out."]
+    assert (listed["start"], listed["end"], listed["timezone"]) == (str(first), str(today), "UTC")
+    assert (listed["transfers"], listed["sales"], listed["findings"]) == (2, 2, [])
+    assert [each["code"] for each in listed["timing"]] == ["timing_unsettled"]
+    assert listed["totals"][1] == {
+        "day": str(today),
+        "currency": "USD",
+        "operation": "void",
+        "ledger": 2000,
+        "gateway": 2000,
+        "timing": 0,
+        "not_compared": 0,
+    }
+
+
+def test_verify_gateway_ends_with_1_when_the_gateway_has_something_else(
+    quiet_shop: Workshop, run: Run
+) -> None:
+    ticket = quiet_shop.refund_of(3000)
+    quiet_shop.do(process, ticket.id)
+    wrong = update(Transfer).values(gateway_refund_id="nosuch")
+    quiet_shop.do(lambda runtime: runtime.sessions.transact(lambda s: s.execute(wrong) and None))
+
+    told, listed = run("verify", "--gateway"), run("verify", "--gateway", "--json")
+
+    assert (told.exit_code, listed.exit_code) == (1, 1)
+    assert "gateway_id nosuch, status settled): What is booked" in told.output
+    assert "expected 30.00 USD, found 0.00 USD" in told.output
+    assert told.output.endswith("3 findings.\n")
+    found = {each["code"]: each for each in json.loads(listed.output)["findings"]}
+    assert found.keys() == {"posting_gateway", "gateway_missing", "gateway_moved"}
+    missing = found["gateway_missing"]
+    assert (missing["expected"], missing["found"], missing["currency"]) == (3000, 0, "USD")
+    assert ["transfer", "1"] in missing["refs"]
+
+
+def test_verify_gateway_never_passes_over_what_it_could_not_ask(
+    quiet_shop: Workshop, run: Run
+) -> None:
+    quiet_shop.refund_of(3000)
+    quiet_shop.gateway.fault("status", "find", times=None, status=503)
+
+    told = run("verify", "--gateway")
+
+    assert (told.exit_code, run("verify").exit_code) == (1, 0)
+    assert "found the gateway did not answer: ServiceUnavailableError" in told.output
+    assert "NOT EVERYTHING WAS COMPARED" in told.output
+
+
+def test_verify_gateway_shows_figures_of_a_currency_that_nobody_knows(
+    quiet_shop: Workshop, run: Run
+) -> None:
+    ticket = quiet_shop.refund_of(3000)
+    quiet_shop.do(process, ticket.id)
+    wrong = update(Posting).values(currency="XYZ", paid=2999)
+    quiet_shop.do(lambda runtime: runtime.sessions.transact(lambda s: s.execute(wrong) and None))
+
+    told = run("verify", "--gateway")
+
+    assert told.exit_code == 1
+    assert "expected 2999 XYZ, found 0 XYZ" in told.output
+
+
+def test_verify_gateway_looks_at_the_days_that_are_typed(quiet_shop: Workshop, run: Run) -> None:
+    quiet_shop.refund_of(3000)
+
+    listed = data(run("verify", "--gateway", "--json", "--end", "2020-03-01"))
+
+    assert (listed["start"], listed["end"], listed["sales"]) == ("2020-02-01", "2020-03-01", 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--start", "2020-01-01"), "for --gateway"),
+        (("--gateway", "--start", "2020-02-02", "--end", "2020-01-01"), "is no period"),
+        (("--gateway", "--start", "0001-01-01"), "is no period"),
+        (("--gateway", "--end", "9999-12-31"), "is no period"),
+        (("--gateway", "--end", "0001-01-01"), "is no period"),
+        (("--gateway", "--start", "yesterday"), "does not match"),
+    ],
+)
+def test_verify_takes_days_that_make_a_period_only(
+    run: Run, words: tuple[str, ...], said: str
+) -> None:
+    result = run("verify", *words)
+
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 def test_status_is_critical_when_nobody_does_the_work(quiet_shop: Workshop, run: Run) -> None:

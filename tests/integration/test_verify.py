@@ -94,6 +94,14 @@ DAMAGE = {
         "refund_state",
         "postings",
     },
+    "UPDATE refunds_posting SET gateway_refund_id = 'x' WHERE id = 1": {"posting_gateway"},
+    "UPDATE refunds_posting SET operation = 'void' WHERE id = 1": {"posting_gateway"},
+    "UPDATE refunds_transfer SET gateway = 'x' WHERE id = 1": {"posting_gateway"},
+    "UPDATE refunds_transfer SET gateway_refund_id = NULL WHERE id = 1": {"posting_gateway"},
+    "UPDATE refunds_transfer SET gateway_refund_id = "
+    "(SELECT gateway_refund_id FROM refunds_transfer WHERE id = 1) WHERE id = 4": {
+        "gateway_id_twice"
+    },
     "UPDATE refunds_transfer SET claim_token = 'x', lease_until = created_at WHERE id = 5": {
         "claim"
     },
