@@ -1,7 +1,8 @@
 """``flask refunds verify``: whether our tables agree with each other, to the cent.
 
-Each check is one SELECT, so that it sees one moment also while refunds go on, and returns only
-what does not agree. Nothing is written. :func:`verify_gateway` compares with the gateway.
+Each check of the tables is one SELECT, so that it sees one moment also while refunds go on, and
+returns only what does not agree; the reports are compared with the ledger by currency and day.
+Nothing is written. :func:`verify_gateway` compares with the gateway.
 """
 
 from flask_refunds.runtime import Runtime
@@ -16,6 +17,7 @@ from flask_refunds.verify.documents import (
 from flask_refunds.verify.findings import Check, Finding
 from flask_refunds.verify.gateway import Comparison, Total, verify_gateway
 from flask_refunds.verify.postings import claims, copies, postings, reversals
+from flask_refunds.verify.reports import compare_reports
 
 __all__ = ["CHECKS", "Comparison", "Finding", "Total", "verify", "verify_gateway"]
 
@@ -31,14 +33,16 @@ CHECKS: tuple[Check, ...] = (
     gateway_ids,
     claims,
 )
-"""Everything that :func:`verify` looks at, in this order."""
+"""What :func:`verify` asks of our tables, in this order."""
 
 
 def verify(runtime: Runtime) -> list[Finding]:
     """Return all that does not agree; an empty list when everything does.
 
-    Raises :exc:`~flask_refunds.errors.NotMigrated`.
+    Our tables with each other, and the reports with the ledger, by currency and day. Raises
+    :exc:`~flask_refunds.errors.NotMigrated`.
     """
-    return runtime.sessions.read(
+    found = runtime.sessions.read(
         lambda session: [finding for check in CHECKS for finding in check(session)]
     )
+    return found + compare_reports(runtime)

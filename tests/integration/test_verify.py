@@ -1,15 +1,17 @@
 """``verify`` is silent about what our services wrote, and names every kind of damage."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
 
 from flask_refunds import correcting
+from flask_refunds.figures import given, ledger_query
 from flask_refunds.models import Posting, Transfer
 from flask_refunds.processing import process
 from flask_refunds.states import TransferState
-from flask_refunds.verify import CHECKS, verify
+from flask_refunds.verify import CHECKS, reports, verify
 from tests.integration.workshop import AGENT, PATIENT, Workshop, opened
 
 
@@ -128,3 +130,52 @@ def test_says_which_row_and_by_how_much(lived: Workshop) -> None:
 
     assert finding.refs == (("transfer", "1"), ("line", "1"))
     assert (finding.expected, finding.found) == (1234, 1235)
+
+
+def without(number: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what *module* counts leave out a posting, as a mistake in a query would."""
+    right = module.posted
+    monkeypatch.setattr(module, "posted", lambda *a: [*right(*a), Posting.id != number])
+
+
+def test_names_a_report_that_takes_off_something_else(
+    lived: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(1, given, monkeypatch)
+
+    found = lived.do(verify)
+
+    day = str(lived.runtime.now().date())
+    assert {(each.code, each.refs) for each in found} == {
+        ("report_summary", (("currency", "USD"), ("day", day))),
+        ("report_items", (("currency", "USD"),)),
+        ("report_dashboard", (("currency", "USD"),)),
+    }
+    assert len(found) == 2 * 3  # by either date
+    assert {each.expected - each.found for each in found} == {1234}
+    assert {each.currency for each in found} == {"USD"}
+
+
+def test_names_a_refunds_report_that_is_not_the_ledger(
+    lived: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(1, ledger_query, monkeypatch)
+
+    assert {each.code for each in lived.do(verify)} == {"report_refunds"}
+
+
+def test_a_refund_that_is_posted_between_two_queries_is_no_difference(
+    lived: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, asked = reports._posted, []
+
+    def once(*where: Any) -> Any:
+        asked.append(where)
+        sums = dict(right(*where))
+        sums[next(iter(sums))] += len(asked) <= 2
+        return sums
+
+    monkeypatch.setattr(reports, "_posted", once)
+
+    assert lived.do(verify) == []
+    assert len(asked) == 4
