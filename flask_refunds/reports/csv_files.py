@@ -8,6 +8,7 @@ file takes.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,40 +18,22 @@ from flask_refunds.reports.tables import CURRENCY, Table
 Column = Sequence[Any]
 
 _END = "\r\n"
-_QUOTED = re.compile('[,"\r\n]').search
+_MARKS = (",", '"', "\r", "\n")
+_HAS_MARK = re.compile(f"[{''.join(_MARKS)}]").search
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _APART = "\0"
-_FORMULA_APART = tuple(_APART + start for start in _FORMULA)
 _HOURS = 2**14
 """How many hours a zone's offsets are remembered for, at about 300 bytes each."""
 
 
 def csv_pieces(table: Table) -> Iterator[str]:
     """Yield the file of *table*: the header with the first chunk, then a piece for each chunk."""
-    keys = [field.key for field in table.fields]
-    piece = ",".join(_texts(keys)) + _END
-    times = _Times(table.zone)
-    ways: dict[str, Callable[[Column], Sequence[str]]] = {
-        "text": _texts,
-        "code": _texts,
-        "count": _counts,
-        "rate": _rates,
-        "time": times.texts,
-        "day": _days,
-    }
-    currency = table.place(CURRENCY) or 0
-    for rows in filter(None, table.chunks):
-        columns: list[Column] = list(zip(*rows, strict=True))
-        cells = [
-            _amounts(column, columns[currency])
-            if field.kind == "money"
-            else ways[field.kind](column)
-            for field, column in zip(table.fields, columns, strict=True)
-        ]
-        yield piece + "".join([",".join(line) + _END for line in zip(*cells, strict=True)])
-        piece = ""
-    if piece:
-        yield piece
+    header = ",".join(_texts([field.key for field in table.fields])) + _END
+    for lines in map(_Writer(table).lines, filter(None, table.chunks)):
+        yield header + lines
+        header = ""
+    if header:
+        yield header
 
 
 def safe(text: str) -> str:
@@ -58,19 +41,43 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+class _Writer:
+    """Writes the rows of one table. Nothing of them is kept while the next ones are read."""
+
+    def __init__(self, table: Table) -> None:
+        self._fields = table.fields
+        self._currency = table.place(CURRENCY) or 0
+        self._ways: dict[str, Callable[[Column], Sequence[str]]] = {
+            "text": _texts,
+            "code": _texts,
+            "count": _counts,
+            "rate": _rates,
+            "time": _Times(table.zone).texts,
+            "day": _days,
+        }
+
+    def lines(self, rows: Sequence[Sequence[Any]]) -> str:
+        columns: list[Column] = list(zip(*rows, strict=True))
+        cells = [
+            _amounts(column, columns[self._currency])
+            if field.kind == "money"
+            else self._ways[field.kind](column)
+            for field, column in zip(self._fields, columns, strict=True)
+        ]
+        return "".join([",".join(line) + _END for line in zip(*cells, strict=True)])
+
+
 def _texts(column: Column) -> Sequence[str]:
     if None in column:
         column = ["" if text is None else text for text in column]
     whole = _APART + _APART.join(column)
-    if any(start in whole for start in _FORMULA_APART):
+    if any(start in whole and _APART + start in whole for start in _FORMULA):
         column = [safe(text) for text in column]
-    if _QUOTED(whole):
-        column = [_quoted(text) if _QUOTED(text) else text for text in column]
+    if '"' in whole:
+        column = [text.replace('"', '""') for text in column]
+    if any(mark in whole for mark in _MARKS):
+        column = [f'"{text}"' if _HAS_MARK(text) else text for text in column]
     return column
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _counts(column: Column) -> Sequence[str]:
@@ -87,19 +94,22 @@ def _days(column: Column) -> Sequence[str]:
 
 
 def _amounts(column: Column, currencies: Column) -> Sequence[str]:
-    shapes = {currency: _shape(exponent(currency)) for currency in set(currencies)}
+    """Return what :func:`flask_refunds.money.plain` makes of each amount."""
+    shapes = {currency: _fractions(exponent(currency)) for currency in set(currencies)}
     return [
-        "" if minor is None else "-" * (minor < 0) + form % divmod(abs(minor), whole)
-        for minor, (whole, form) in zip(column, map(shapes.__getitem__, currencies), strict=True)
+        ""
+        if minor is None
+        else f"{minor // len(ends)}{ends[minor % len(ends)]}"
+        if minor >= 0
+        else f"-{-minor // len(ends)}{ends[-minor % len(ends)]}"
+        for minor, ends in zip(column, map(shapes.__getitem__, currencies), strict=True)
     ]
 
 
-def _shape(decimals: int) -> tuple[int, str]:
-    """Return what to divide minor units by, and the form of the two numbers that this gives.
-
-    Without decimals the second one is 0, and takes no place.
-    """
-    return 10**decimals, f"%d.%0{decimals}d" if decimals else "%d%.0s"
+@cache
+def _fractions(decimals: int) -> Sequence[str]:
+    """Return how an amount with so many *decimals* can end, by its last minor units."""
+    return [f".{minor:0{decimals}d}" for minor in range(10**decimals)] if decimals else [""]
 
 
 class _Times:

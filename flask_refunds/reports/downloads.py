@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from tempfile import TemporaryFile
 
-from flask import Flask, Response, current_app, request
-from werkzeug.wsgi import wrap_file
+from flask import Flask, Response, current_app
+from werkzeug.wsgi import FileWrapper
 
 from flask_refunds.reports.csv_files import csv_pieces
 from flask_refunds.reports.tables import Table
 from flask_refunds.reports.xlsx_files import write_xlsx
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BLOCK = 2**16
 
 
 def csv_response(table: Table) -> Response:
@@ -40,10 +41,8 @@ def xlsx_response(table: Table) -> Response:
     except BaseException:
         file.close()
         raise
-    body = wrap_file(request.environ, file)
-    response = Response(body, mimetype=XLSX, direct_passthrough=True)
+    response = Response(FileWrapper(file, _BLOCK), mimetype=XLSX)  # closes the file
     response.content_length = size
-    response.call_on_close(file.close)
     return _attached(response, f"{table.name}.xlsx")
 
 

@@ -61,7 +61,7 @@ FIELDS = (*_COLUMNS, BASIS)
 """The columns; ``amount`` includes ``tax``, and ``basis`` says by which day the period goes."""
 
 FIRST, LARGEST = 250, 2_000
-"""Rows of the first chunk and of the largest: each one has as many as all before it."""
+"""Rows of the first chunk, which is sent early, and of the largest; each is twice the last."""
 
 
 def postings_table(
@@ -113,6 +113,7 @@ def read_chunks(
             return
         after = datetime.fromisoformat(f"{rows[-1].posted_at}+00:00"), rows[-1].posting
         size = min(2 * size, LARGEST)
+        del rows  # not two chunks at a time: the garbage collector would look through both
 
 
 def _read(statement: Select[Any], session: Session) -> Sequence[Row[Any]]:

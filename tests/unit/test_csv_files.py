@@ -164,6 +164,7 @@ def around(moment: datetime, step: timedelta) -> Iterator[datetime]:
         ("America/New_York", datetime(2026, 11, 1, 6, tzinfo=UTC)),
         ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
         ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+        ("America/Goose_Bay", datetime(2007, 11, 4, 3, 1, tzinfo=UTC)),
         ("America/St_Johns", datetime(2007, 11, 4, 2, 31, tzinfo=UTC)),
         ("Africa/Monrovia", datetime(1972, 1, 7, 0, 44, 30, tzinfo=UTC)),
         ("Europe/Amsterdam", datetime(1937, 6, 30, 22, 40, 28, tzinfo=UTC)),

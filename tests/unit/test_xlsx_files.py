@@ -230,7 +230,11 @@ def test_what_breaks_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_room_is_an_error_of_the_system() -> None:
+def test_no_room_is_an_error_of_the_system_and_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
     class Full(io.BytesIO):
         full = True
 
@@ -242,6 +246,8 @@ def test_no_room_is_an_error_of_the_system() -> None:
 
     with pytest.raises(OSError, match="No space left"):
         write_xlsx(table(FIELDS, [row()]), Full())
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_is_a_sound_archive_whose_rows_are_not_held_in_memory() -> None:
