@@ -11,7 +11,7 @@ from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.errors import NotMigrated
 from flask_refunds.figures import ledger_query
-from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.net import Netting
 from flask_refunds.figures.periods import Basis, Period
 
