@@ -85,9 +85,15 @@ class Server:
         self.stop_signal = stop
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.owned()
+
+    def owned(self, *names: str) -> Path:
+        """Make a folder that belongs to the server's user, inside the server's own; return it."""
+        folder = self.folder.joinpath(*names)
         folder.mkdir()
-        if user is not None:
-            os.chown(folder, user.pw_uid, user.pw_gid)
+        if self.user is not None:
+            os.chown(folder, self.user.pw_uid, self.user.pw_gid)
+        return folder
 
     def spawn(self, *command: str) -> subprocess.Popen[bytes]:
         """Start *command* as the server's user, its output in the log.
@@ -178,14 +184,17 @@ def start_mariadb(folder: Path) -> tuple[Server, str]:
     """Start MariaDB with small buffers; durability is off as above."""
     install, mariadbd = program("mariadb-install-db"), program("mariadbd")
     server = Server(folder, user=account("mysql"))
-    data, port = folder / "data", free_port()
+    data, temporary, port = folder / "data", server.owned("tmp"), free_port()
     server.prepare(
         *(install, "--no-defaults", f"--datadir={data}", "--skip-test-db"),
         *("--auth-root-authentication-method=normal", "--skip-name-resolve"),
+        f"--tmpdir={temporary}",
     )
     server.serve(
         *(mariadbd, "--no-defaults", f"--datadir={data}", f"--port={port}"),
         *("--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid"),
+        # A starting MariaDB deletes the temporary tables of every other one in the same folder.
+        f"--tmpdir={temporary}",
         *("--skip-name-resolve", "--skip-log-bin", "--performance-schema=OFF"),
         *("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF"),
         *("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M"),

@@ -1,14 +1,12 @@
 """What a host's SELECT must be to be netted, said before any SQL runs."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, BindParameter, LargeBinary, Select, Uuid
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import Label, Over
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import ScalarSelect, SelectBase
 
+from flask_refunds.figures import grouping
+from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.ledger_query import COMPONENTS
 from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.money import exponent
@@ -16,8 +14,8 @@ from flask_refunds.money import exponent
 if TYPE_CHECKING:
     from flask_refunds.figures.net import Netting
 
-AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
-"""A SELECT of whatever columns."""
+BESIDE = ("gross", "refunded")
+"""The figures that stand beside a net one."""
 
 _AGGREGATES = frozenset({"sum", "max", "min", "count", "avg", "any_value", "group_concat"})
 
@@ -34,7 +32,7 @@ def check_statement(statement: Any) -> None:
         "LIMIT": statement._limit_clause is not None,  # noqa: SLF001
         "OFFSET": statement._offset_clause is not None,  # noqa: SLF001
         "FETCH": statement._fetch_clause is not None,  # noqa: SLF001
-        "DISTINCT": statement._distinct,  # noqa: SLF001
+        "DISTINCT": statement._distinct or _has_distinct_on(statement),  # noqa: SLF001
     }
     for word, found in unfit.items():
         if found:
@@ -43,6 +41,10 @@ def check_statement(statement: Any) -> None:
                 f"net figures would be of the wrong rows. Net it without, and put {word} on the "
                 "result; for DISTINCT use GROUP BY."
             )
+
+
+def _has_distinct_on(statement: AnySelect) -> bool:
+    return getattr(statement, "_pre_columns_clause", None) is not None  # of SQLAlchemy 2.1
 
 
 def check_currency(statement: AnySelect, currency: Any) -> bool:
@@ -62,12 +64,13 @@ def check_currency(statement: AnySelect, currency: Any) -> bool:
                 f"({_list(columns.keys())}) nor an ISO 4217 code."
             ) from None
         return False
-    column = _bare(columns[currency])
-    if isinstance(column, BindParameter):
+    if isinstance(grouping.bare(columns[currency]), BindParameter):
         return True
-    groups = statement._group_by_clauses  # noqa: SLF001  # no public way to ask
-    grouped = any(_is_same(group, column, currency) for group in groups)
-    if (groups and not grouped) or (not groups and any(map(_aggregates, columns))):
+    if grouping.groups(statement):
+        apart = grouping.is_grouped_by(statement, currency)
+    else:
+        apart = not any(_AGGREGATES.intersection(grouping.calls(column)) for column in columns)
+    if not apart:
         raise CannotNet(
             f"The SELECT puts rows of different {currency!r} together. Add it to GROUP BY, or pass "
             "currency='USD' (say) for a SELECT that is about one currency only."
@@ -117,9 +120,9 @@ def _check_measures(said: "Netting", labels: Sequence[str]) -> None:
             )
         if label in said.keys:
             raise CannotNet(f"{label!r} is both a key and a measure.")
-        for taken in (f"{label}_gross", f"{label}_refunded"):
-            if taken in labels:
-                raise CannotNet(f"The SELECT has a column {taken!r} already; label it otherwise.")
+    for taken in [f"{label}_{name}" for label in said.measures for name in BESIDE]:
+        if taken in labels:
+            raise CannotNet(f"The SELECT has a column {taken!r} already. Label it otherwise.")
     if said.unit not in {"minor", "major"}:
         raise CannotNet(
             f"unit is {said.unit!r}. Say 'minor' if the SELECT's money is in integer minor units "
@@ -129,26 +132,3 @@ def _check_measures(said: "Netting", labels: Sequence[str]) -> None:
 
 def _list(names: Any) -> str:
     return ", ".join(map(repr, names))
-
-
-def _bare(element: Any) -> Any:
-    while isinstance(element, Label):
-        element = element.element
-    return element
-
-
-def _is_same(group: Any, column: Any, label: str) -> bool:
-    """Return whether *group*, a part of GROUP BY, is *column*, said as such or by its *label*."""
-    inner = getattr(group, "element", group)
-    if isinstance(inner, str):
-        return inner == label
-    inner = _bare(inner)
-    return isinstance(inner, ClauseElement) and inner.compare(column)
-
-
-def _aggregates(element: Any) -> bool:
-    if isinstance(element, ScalarSelect | SelectBase | Over):
-        return False
-    if isinstance(element, FunctionElement) and element.name in _AGGREGATES:
-        return True
-    return any(map(_aggregates, element.get_children()))

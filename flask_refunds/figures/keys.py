@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     DateTime,
@@ -39,6 +40,9 @@ NAMED: Mapping[str, InstrumentedAttribute[Any]] = {
     "customer_ref": Posting.customer_ref,
 }
 DIMENSION = "dimensions."
+
+PER_SALE = ("line_ref", "order_ref", "order_number")
+"""Those of :data:`NAMED` that each sale has to itself, the narrowest first."""
 
 _OF_LINES = frozenset({"line_ref", "sku", "description", "dimensions"})
 
@@ -80,14 +84,31 @@ def _as_uuid(element: Any, compiler: Any, **options: Any) -> str:
     return f"CAST({text} AS UUID)" if native else f"REPLACE({text}, '-', '')"
 
 
+@compiles(uuid_of, "sqlite")
+def _as_text(element: Any, compiler: Any, **options: Any) -> str:
+    # Without a type SQLite would not look it up by an index.
+    return f"CAST({_as_uuid(element, compiler, **options)} AS CHAR(32))"
+
+
 def bucketed(bucket: Bucket, basis: Basis) -> ColumnElement[Any]:
     """Return the time key of a posting, cut by the host's own *bucket*."""
     return bucket(naive_utc(DATED[basis]))
 
 
-def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+def name_of(label: str, source: Source | None) -> str | None:
+    """Return by which name of :data:`NAMED` a posting has the key *label*; ``None`` if by none."""
+    name = label if source is None else source
+    if isinstance(name, str):
+        return name if name in NAMED else None
+    return next((known for known, column in NAMED.items() if column is name), None)
+
+
+def sourced(
+    label: str, source: Source | None, kind: TypeEngine[Any], *, of_lines: bool = False
+) -> ColumnElement[Any]:
     """Return what a posting has for the key *label* of a report, in the host's type *kind*.
 
+    Unless only postings *of_lines* are asked, one that has a charge's name for it has NULL.
     Raises :exc:`~flask_refunds.figures.refusing.CannotNet` when that was not said or cannot be.
     """
     if source is None:
@@ -97,7 +118,7 @@ def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnE
     if source.startswith(DIMENSION):
         value = Posting.dimensions[source.removeprefix(DIMENSION)]
         if isinstance(kind, Integer):
-            return _as_expression(value.as_integer())
+            return cast(value.as_string(), BigInteger)
         return _converted(label, value.as_string(), kind)
     if source not in NAMED:
         raise CannotNet(
@@ -108,7 +129,7 @@ def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnE
         )
     value = _as_expression(NAMED[source])
     converted = _converted(label, value, kind)
-    if converted is value or source != "line_ref":
+    if of_lines or converted is value or source != "line_ref":
         return converted
     return case((Posting.kind == "line", converted))  # a charge's name is no number
 
@@ -128,7 +149,7 @@ def _converted(label: str, text: ColumnElement[Any], kind: TypeEngine[Any]) -> C
     if isinstance(kind, Uuid):
         return uuid_of(text, kind)
     if isinstance(kind, Integer):
-        return cast(text, Integer)
+        return cast(text, BigInteger)
     if isinstance(kind, NullType) or (isinstance(kind, String) and type(kind).__name__ != "Enum"):
         return text
     raise CannotNet(

@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.columns import Columns
 from flask_refunds.figures.combining import Combination
+from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.keys import Bucket, Source
 from flask_refunds.figures.periods import Basis, Period
+from flask_refunds.figures.refunded import Refunded
 from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.figures.units import Unit
 
@@ -45,7 +47,8 @@ class Netting:
 
     def apply(self, statement: AnySelect, *, period: Period, basis: Basis = "refund") -> AnySelect:
         """Return *statement*, netted; see :func:`net`."""
-        return Combination(self, statement, period, basis).statement()
+        columns = Columns(self, statement)
+        return Combination(columns, Refunded(columns, period, basis)).statement()
 
 
 def net(
@@ -91,6 +94,10 @@ def net(
         other: what keys and carried columns hold in that row. NULL otherwise.
         only: which postings belong to the report at all. By default all, but only those of
             lines, not of charges and adjustments, where a key is a fact of a line.
+
+    By a key that each sale has to itself (``line_ref``, ``order_ref`` or ``order_number``), the
+    host's rows that no refund touches pass as they are, and only the others are grouped with the
+    refunds: see :func:`~flask_refunds.figures.narrowing.may_narrow`.
 
     Raises :exc:`~flask_refunds.figures.refusing.CannotNet` with the remedy.
     """

@@ -21,7 +21,7 @@ from flask_refunds.admin.refusals import explain
 from flask_refunds.admin.words import gettext
 from flask_refunds.errors import NotMigrated
 from flask_refunds.figures import requests
-from flask_refunds.figures.checking import AnySelect
+from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.net import Netting
 from flask_refunds.figures.periods import BASES, Basis, Period
 from flask_refunds.reports.choosing import BASES as CHOICES
