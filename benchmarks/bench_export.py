@@ -209,7 +209,7 @@ def fill_postings(engine: Engine, count: int) -> None:
         "quantity": "1 + n % 3", "list_price": "1000 + n % 5000", "discount": "n % 100",
         "tax": "n % 777", "paid": "900 + n % 5000",
     }  # fmt: skip
-    order = {"order_ref": "'1'", "order_number": "'2026-' || n", "customer_ref": "'' || n % 9000"}
+    order = {"order_ref": "'1'", "order_number": "'2026-' || n", "customer_ref": "'' || (n % 9000)"}
     with engine.begin() as connection:
         add("refunds_account", 1, order_ref="'1'", currency="'USD'", paid="1000", captured="1000",
             prior="0", committed="1000", version="0")  # fmt: skip
@@ -227,8 +227,8 @@ def fill_postings(engine: Engine, count: int) -> None:
         add("refunds_posting", count, id="n", entry="'refund'", posted_at=at("n * 31"),
             gateway_at=at("n * 31 - 2"), refund_id="(n + 3) / 4", transfer_id="1", line_id="1",
             generation="n", **order, order_placed_at=at("n * 31 - n % 997 * 2417"),
-            kind="'line'", line_ref="'' || n * 7", sku="'SKU-' || n % 500",
-            description="'Comfort saddle, brown, no. ' || n % 900", dimensions="'{}'",
+            kind="'line'", line_ref="'' || (n * 7)", sku="'SKU-' || (n % 500)",
+            description="'Comfort saddle, brown, no. ' || (n % 900)", dimensions="'{}'",
             method="'card'", operation="'refund'", gateway="'braintree'",
             gateway_refund_id="'bt' || n", reason="'returned'", actor_label="'Anna Admin'",
             currency="CASE WHEN n % 3 = 0 THEN 'EUR' ELSE 'USD' END", **parts)  # fmt: skip
