@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask_refunds.figures.net import Netting
 
 BESIDE = ("gross", "refunded")
-"""The figures that stand beside a net one."""
+"""The figures that may stand beside a net one."""
 
 _AGGREGATES = frozenset({"sum", "max", "min", "count", "avg", "any_value", "group_concat"})
 
@@ -78,6 +78,12 @@ def check_currency(statement: AnySelect, currency: Any) -> bool:
     return True
 
 
+def check_beside(beside: Sequence[str]) -> None:
+    """Refuse figures *beside* the net ones that there are not."""
+    if isinstance(beside, str) or not set(beside) <= set(BESIDE):
+        raise CannotNet(f"beside is {beside!r}. It is a tuple of any of {_list(BESIDE)}, or ().")
+
+
 def check_labels(said: "Netting", labels: Sequence[str], carried: Sequence[str]) -> None:
     """Refuse what *said* names but the SELECT, with its *labels*, does not have."""
     for what, names in (
@@ -120,13 +126,16 @@ def _check_measures(said: "Netting", labels: Sequence[str]) -> None:
             )
         if label in said.keys:
             raise CannotNet(f"{label!r} is both a key and a measure.")
-    for taken in [f"{label}_{name}" for label in said.measures for name in BESIDE]:
+    for taken in [f"{label}_{name}" for label in said.measures for name in said.beside]:
         if taken in labels:
-            raise CannotNet(f"The SELECT has a column {taken!r} already. Label it otherwise.")
-    if said.unit not in {"minor", "major"}:
+            raise CannotNet(
+                f"The SELECT has a column {taken!r} already. Label it otherwise, or say in "
+                "beside= which figures you want beside the net ones."
+            )
+    if said.unit not in {None, "minor", "major"}:
         raise CannotNet(
             f"unit is {said.unit!r}. Say 'minor' if the SELECT's money is in integer minor units "
-            "(cents), 'major' if it is in whole units with decimals."
+            "(cents), 'major' if it is in whole units with decimals, or leave it out."
         )
 
 

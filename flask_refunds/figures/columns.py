@@ -76,9 +76,8 @@ class Columns:
         return [*self.gross.values(), *self.refunded.values()]
 
     def _unit(self, label: str) -> units.Unit:
-        if self.measures[label] == "quantity":
-            return "minor"
-        return self.said.unit
+        said = "minor" if self.measures[label] == "quantity" else self.said.unit
+        return units.unit_of(label, self.host.c[label].type, said)
 
 
 def is_sql(value: Any) -> bool:
