@@ -32,7 +32,7 @@ def check_statement(statement: Any) -> None:
         "LIMIT": statement._limit_clause is not None,  # noqa: SLF001
         "OFFSET": statement._offset_clause is not None,  # noqa: SLF001
         "FETCH": statement._fetch_clause is not None,  # noqa: SLF001
-        "DISTINCT": statement._distinct or _has_distinct_on(statement),  # noqa: SLF001
+        "DISTINCT": statement._distinct,  # noqa: SLF001
     }
     for word, found in unfit.items():
         if found:
@@ -41,10 +41,6 @@ def check_statement(statement: Any) -> None:
                 f"net figures would be of the wrong rows. Net it without, and put {word} on the "
                 "result; for DISTINCT use GROUP BY."
             )
-
-
-def _has_distinct_on(statement: AnySelect) -> bool:
-    return getattr(statement, "_pre_columns_clause", None) is not None  # of SQLAlchemy 2.1
 
 
 def check_currency(statement: AnySelect, currency: Any) -> bool:
@@ -80,7 +76,7 @@ def check_currency(statement: AnySelect, currency: Any) -> bool:
 
 def check_beside(beside: Sequence[str]) -> None:
     """Refuse figures *beside* the net ones that there are not."""
-    if isinstance(beside, str) or not set(beside) <= set(BESIDE):
+    if not set(beside) <= set(BESIDE):
         raise CannotNet(f"beside is {beside!r}. It is a tuple of any of {_list(BESIDE)}, or ().")
 
 

@@ -60,11 +60,7 @@ class Columns:
         where refunds have few of the values; and every posting must have one.
         """
         said = self.said
-        named = {
-            name_of(label, said.sources.get(label)): label
-            for label in self.keys
-            if label not in said.buckets and label != said.currency
-        }
+        named = {name_of(label, said.sources.get(label)): label for label in self.keys}
         if said.only is not None:  # charges may be asked for, which have no line
             named.pop("line_ref", None)
         found = (named[name] for name in PER_SALE if name in named)

@@ -549,6 +549,21 @@ def test_what_stands_beside_is_chosen(
     assert row["revenue"] == 999
 
 
+@pytest.mark.parametrize("unit", ["major", None])
+def test_a_quantity_is_a_count_in_any_unit(session: Session, unit: Any) -> None:
+    store(session, [sale(1, quantity=4)], [posting(1, sku="MUG", quantity=3, list_price=250)])
+    pieces = items(Sale.sku, cast(func.sum(Sale.quantity), Numeric(12, 2)).label("pieces"))
+    statement = net(
+        pieces.add_columns(func.sum(Sale.amount).label("total")),
+        key="key", sources={"key": "sku"}, measures={"pieces": "quantity", "total": "list"},
+        currency="currency", period=JANUARY, unit=unit, beside=(),
+    )  # fmt: skip
+
+    row = session.execute(statement).mappings().one()
+
+    assert (row["pieces"], row["total"]) == (1, Decimal("7.5"))
+
+
 def test_a_host_may_have_the_labels_that_stand_beside(session: Session) -> None:
     store(session, [sale(1)], [posting(1, list_price=1)])
     rows = items(Sale.line, func.sum(Sale.cents).label("revenue_gross"))
