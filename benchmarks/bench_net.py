@@ -1,111 +1,116 @@
-"""Net Items beside the host's own gross query: the same orders, in one run."""
+"""Net Items beside the host's own gross query: by product and by line, on all three databases.
+
+A year of a million order lines, two in a hundred refunded. The host's query and ours take turns,
+and all rows are fetched. Ours has the host's columns; then, as results of their own, gross and
+refunded figures beside each of its two measures, which the peer does not have.
+"""
 
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, create_engine, insert
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Select, func, select
 
 from benchmarks import Result, benchmark
-from example_app.database import db
-from example_app.models import Order, OrderItem
+from benchmarks.databases import NAMES, database
+from benchmarks.filling import YEAR, fill_orders, fill_postings, make_tables
+from example_app.models import SOLD, Order, OrderItem
 from example_app.net_reports import NetItems
-from example_app.reports import ItemsReport
+from example_app.reports import ItemsReport, placed_between, whole
 from flask_refunds.figures.periods import Period
-from flask_refunds.models import Account, Base, Line, Posting, Refund, Transfer
+from flask_refunds.reports import Netting
 
-LINES, REFUNDED, PRODUCTS, ROUNDS = 200_000, 4_000, 500, 5
-FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LINES, POSTINGS = 1_000_000, 20_000
+ROUNDS = {"sqlite": 7, "postgresql": 7, "mariadb": 3}
+FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    ", gross and refunded beside": ("gross", "refunded"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """A report of items in the host, and how it is netted."""
+
+    gross: Select[*tuple[Any, ...]]
+    netting: Netting
+
+
+def items_by_product() -> Items:
+    """Return the Items report of the example shop: by SKU."""
+    return Items(gross=ItemsReport(name="Items").select(FIRST, LAST), netting=NetItems.netting)
+
+
+def items_by_line() -> Items:
+    """Return the same figures by the id of the order's line."""
+    gross = (
+        select(
+            OrderItem.id.label("line"),
+            func.max(OrderItem.name).label("name"),
+            Order.currency.label("currency"),
+            whole(func.sum(OrderItem.quantity)).label("units"),
+            whole(func.sum(OrderItem.list_cents)).label("revenue_cents"),
+        )
+        .join(Order, Order.id == OrderItem.order_id)
+        .where(Order.status.in_(SOLD), placed_between(FIRST, LAST))
+        .group_by(OrderItem.id, Order.currency)
+    )
+    return Items(
+        gross=gross, netting=replace(NetItems.netting, key="line", sources={"line": "line_ref"})
+    )
 
 
 @benchmark
 def net_items_on_sqlite() -> Iterator[Result]:
-    """Time the host's Items query, and the same with refunds taken off, one after the other."""
-    gross = ItemsReport(name="Items").select(FIRST, LAST)
-    net = NetItems.netting.apply(gross, period=Period.of_days(FIRST, LAST, ZoneInfo("UTC")))
-    with tempfile.TemporaryDirectory() as folder:
-        engine = create_engine(f"sqlite:///{Path(folder) / 'bench.sqlite'}")
-        db.metadata.create_all(engine)
-        Base.metadata.create_all(engine)
-        with Session(engine) as session:
-            _fill(session)
-            timed = [(_seconds(session, gross), _seconds(session, net)) for _ in range(ROUNDS)]
-        engine.dispose()
-    host, ours = (statistics.median(column) for column in zip(*timed, strict=True))
-    yield Result(
-        name=f"net items of {LINES} lines with {REFUNDED} refunded, SQLite",
-        value=ours,
-        unit="s",
-        peer="the host's gross query",
-        peer_value=host,
-    )
+    """Measure on SQLite."""
+    return _results("sqlite")
 
 
-def _seconds(session: Session, statement: Select[Any]) -> float:
-    began = time.perf_counter()
-    session.execute(statement).all()
-    return time.perf_counter() - began
+@benchmark
+def net_items_on_postgresql() -> Iterator[Result]:
+    """Measure on PostgreSQL."""
+    return _results("postgresql")
 
 
-def _fill(session: Session) -> None:
-    """Add orders of four lines, and one completed refund of a line of each of the first ones."""
-    orders = range(1, LINES // 4 + 1)
-    placed = NOON.replace(tzinfo=None)
-    session.execute(
-        insert(Order),
-        [
-            {"id": n, "number": str(n), "placed_at": placed, "currency": "USD", "status": "paid",
-             "discount_cents": 0, "shipping_cents": 0, "shipping_tax_cents": 0,
-             "total_cents": 4000}
-            for n in orders
-        ],
-    )  # fmt: skip
-    session.execute(
-        insert(OrderItem),
-        [
-            {"id": i, "order_id": (i + 3) // 4, "sku": f"SKU-{i % PRODUCTS}", "name": "Item",
-             "quantity": 1, "unit_price_cents": 1000, "list_cents": 1000, "total_cents": 1000,
-             "tax_cents": 100}
-            for i in range(1, LINES + 1)
-        ],
-    )  # fmt: skip
-    session.add(Account(order_ref="1", currency="USD", paid=1000, committed=1000))
-    refund = Refund(
-        id=1, order_ref="1", order_number="1", order_placed_at=NOON, customer_name="",
-        customer_email="", currency="USD", amount=1000, tax=100, reason="returned", note="",
-        actor_id="1", actor_label="1", token="t", fingerprint="f", state="completed",
-        created_at=NOON,
-    )  # fmt: skip
-    session.add(refund)
-    session.flush()
-    parts = {"quantity": 1, "list_price": 1000, "discount": 0, "tax": 100, "paid": 1000}
-    session.add_all(
-        [
-            Line(id=1, refund_id=1, position=0, kind="line", line_ref="1", sku="SKU-1",
-                 description="Item", dimensions={}, **parts),
-            Transfer(id=1, refund_id=1, order_ref="1", position=0, method="other",
-                     currency="USD", amount=1000, state="completed", generation=1,
-                     other_kind="cash", created_at=NOON),
-        ]
-    )  # fmt: skip
-    session.flush()
-    session.execute(
-        insert(Posting),
-        [
-            {"entry": "refund", "posted_at": NOON, "refund_id": 1, "transfer_id": 1,
-             "line_id": 1, "generation": n, "order_ref": str(n), "order_number": str(n),
-             "order_placed_at": NOON, "kind": "line", "line_ref": str(n),
-             "sku": f"SKU-{n % PRODUCTS}", "description": "Item", "dimensions": {},
-             "method": "other", "operation": "other", "reason": "returned",
-             "actor_label": "1", "currency": "USD", **parts}
-            for n in range(1, REFUNDED + 1)
-        ],
-    )  # fmt: skip
-    session.commit()
+@benchmark
+def net_items_on_mariadb() -> Iterator[Result]:
+    """Measure on MariaDB."""
+    return _results("mariadb")
+
+
+def _results(kind: str) -> Iterator[Result]:
+    period = Period.of_days(FIRST, LAST, ZoneInfo("UTC"))
+    with database(kind) as engine, engine.connect() as connection:
+        make_tables(engine)
+        fill_orders(connection, LINES)
+        fill_postings(connection, POSTINGS, lines=LINES)
+        for what, items in {"product": items_by_product(), "line": items_by_line()}.items():
+            for addition, beside in BESIDE.items():
+                net = replace(items.netting, beside=beside).apply(items.gross, period=period)
+                rounds = [_seconds(connection, items.gross, net) for _ in range(ROUNDS[kind])]
+                host, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
+                yield Result(
+                    name=f"net items by {what} of {LINES} lines, {POSTINGS} refunded, "
+                    f"{NAMES[kind]}{addition}",
+                    value=ours,
+                    unit="s",
+                    peer="the host's gross query",
+                    peer_value=host,
+                )
+
+
+def _seconds(connection: Connection, *statements: Select[Any]) -> list[float]:
+    """Return how long each of *statements* took, which all have as many rows."""
+    taken, counts = [], set()
+    for statement in statements:
+        began = time.perf_counter()
+        counts.add(sum(1 for _ in connection.execute(statement)))
+        taken.append(time.perf_counter() - began)
+    if len(counts) != 1:
+        raise RuntimeError(f"the host's query and ours have different numbers of rows: {counts}")
+    return taken

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask_refunds.figures.net import Netting
 
 BESIDE = ("gross", "refunded")
-"""The figures that stand beside a net one."""
+"""The figures that may stand beside a net one."""
 
 _AGGREGATES = frozenset({"sum", "max", "min", "count", "avg", "any_value", "group_concat"})
 
@@ -32,7 +32,7 @@ def check_statement(statement: Any) -> None:
         "LIMIT": statement._limit_clause is not None,  # noqa: SLF001
         "OFFSET": statement._offset_clause is not None,  # noqa: SLF001
         "FETCH": statement._fetch_clause is not None,  # noqa: SLF001
-        "DISTINCT": statement._distinct or _has_distinct_on(statement),  # noqa: SLF001
+        "DISTINCT": statement._distinct,  # noqa: SLF001
     }
     for word, found in unfit.items():
         if found:
@@ -41,10 +41,6 @@ def check_statement(statement: Any) -> None:
                 f"net figures would be of the wrong rows. Net it without, and put {word} on the "
                 "result; for DISTINCT use GROUP BY."
             )
-
-
-def _has_distinct_on(statement: AnySelect) -> bool:
-    return getattr(statement, "_pre_columns_clause", None) is not None  # of SQLAlchemy 2.1
 
 
 def check_currency(statement: AnySelect, currency: Any) -> bool:
@@ -76,6 +72,12 @@ def check_currency(statement: AnySelect, currency: Any) -> bool:
             "currency='USD' (say) for a SELECT that is about one currency only."
         )
     return True
+
+
+def check_beside(beside: Sequence[str]) -> None:
+    """Refuse figures *beside* the net ones that there are not."""
+    if not set(beside) <= set(BESIDE):
+        raise CannotNet(f"beside is {beside!r}. It is a tuple of any of {_list(BESIDE)}, or ().")
 
 
 def check_labels(said: "Netting", labels: Sequence[str], carried: Sequence[str]) -> None:
@@ -120,13 +122,16 @@ def _check_measures(said: "Netting", labels: Sequence[str]) -> None:
             )
         if label in said.keys:
             raise CannotNet(f"{label!r} is both a key and a measure.")
-    for taken in [f"{label}_{name}" for label in said.measures for name in BESIDE]:
+    for taken in [f"{label}_{name}" for label in said.measures for name in said.beside]:
         if taken in labels:
-            raise CannotNet(f"The SELECT has a column {taken!r} already. Label it otherwise.")
-    if said.unit not in {"minor", "major"}:
+            raise CannotNet(
+                f"The SELECT has a column {taken!r} already. Label it otherwise, or say in "
+                "beside= which figures you want beside the net ones."
+            )
+    if said.unit not in {None, "minor", "major"}:
         raise CannotNet(
             f"unit is {said.unit!r}. Say 'minor' if the SELECT's money is in integer minor units "
-            "(cents), 'major' if it is in whole units with decimals."
+            "(cents), 'major' if it is in whole units with decimals, or leave it out."
         )
 
 

@@ -60,11 +60,7 @@ class Columns:
         where refunds have few of the values; and every posting must have one.
         """
         said = self.said
-        named = {
-            name_of(label, said.sources.get(label)): label
-            for label in self.keys
-            if label not in said.buckets and label != said.currency
-        }
+        named = {name_of(label, said.sources.get(label)): label for label in self.keys}
         if said.only is not None:  # charges may be asked for, which have no line
             named.pop("line_ref", None)
         found = (named[name] for name in PER_SALE if name in named)
@@ -76,9 +72,8 @@ class Columns:
         return [*self.gross.values(), *self.refunded.values()]
 
     def _unit(self, label: str) -> units.Unit:
-        if self.measures[label] == "quantity":
-            return "minor"
-        return self.said.unit
+        said = "minor" if self.measures[label] == "quantity" else self.said.unit
+        return units.unit_of(label, self.host.c[label].type, said)
 
 
 def is_sql(value: Any) -> bool:

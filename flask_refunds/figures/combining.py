@@ -20,7 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from flask_refunds.figures import checking, units
+from flask_refunds.figures import units
 from flask_refunds.figures.columns import OTHER, OWN, Columns, is_sql
 from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.narrowing import with_key_in, without_key_in
@@ -135,7 +135,7 @@ class Combination:
             figures = {"gross": gross, "refunded": refunded}
             beside += [
                 self._as_host(label, figures[name]).label(f"{label}_{name}")
-                for name in checking.BESIDE
+                for name in self.said.beside
             ]
         mark = [] if self.said.admits is True else [c[OTHER]]
         shown = [net[label] if label in net else c[label] for label in columns.labels]

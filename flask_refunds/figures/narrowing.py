@@ -47,5 +47,7 @@ def _has_text(column: Any) -> bool:
 def _has_more_clauses(statement: AnySelect) -> bool:
     """Return whether *statement* has clauses whose meaning only the database knows."""
     words = (statement._prefixes, statement._suffixes, statement._statement_hints)  # noqa: SLF001
-    extensions = ("_post_select_clause", "_post_criteria_clause", "_post_body_clause")  # of 2.1
-    return any(words) or any(getattr(statement, name, None) is not None for name in extensions)
+    points = ("post_select", "pre_columns", "post_criteria", "post_body")  # of SQLAlchemy 2.1
+    return any(words) or any(
+        getattr(statement, f"_{point}_clause", None) is not None for point in points
+    )

@@ -1,11 +1,12 @@
 """``net``: a host's own SELECT, with what was refunded taken off its figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement
 
+from flask_refunds.figures.checking import BESIDE, check_beside
 from flask_refunds.figures.columns import Columns
 from flask_refunds.figures.combining import Combination
 from flask_refunds.figures.grouping import AnySelect
@@ -23,7 +24,8 @@ class Netting:
     key: str | tuple[str, ...]
     measures: Mapping[str, str]
     currency: str
-    unit: Unit
+    unit: Unit | None = None
+    beside: Sequence[str] = BESIDE
     sources: Mapping[str, Source] = field(default_factory=dict)
     bucket: Bucket | Mapping[str, Bucket] = field(default_factory=dict)
     fill: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Netting:
 
     def apply(self, statement: AnySelect, *, period: Period, basis: Basis = "refund") -> AnySelect:
         """Return *statement*, netted; see :func:`net`."""
+        check_beside(self.beside)
         columns = Columns(self, statement)
         return Combination(columns, Refunded(columns, period, basis)).statement()
 
@@ -57,9 +60,10 @@ def net(
     key: str | tuple[str, ...],
     measures: Mapping[str, str],
     currency: str,
-    unit: Unit,
     period: Period,
     basis: Basis = "refund",
+    unit: Unit | None = None,
+    beside: Sequence[str] = BESIDE,
     sources: Mapping[str, Source] | None = None,
     bucket: Bucket | Mapping[str, Bucket] | None = None,
     fill: Mapping[str, Any] | None = None,
@@ -69,8 +73,8 @@ def net(
 ) -> AnySelect:
     """Return the host's *statement* with what was refunded in *period* taken off its measures.
 
-    The result has the host's labels in their order, the *measures* net; then for each measure
-    its ``_gross`` and ``_refunded`` (positive) figure. It may be filtered and sorted further.
+    The result has the host's labels in their order, the *measures* net, then the figures that
+    stand *beside* them. It may be filtered, sorted and limited further.
 
     Arguments:
         statement: any SELECT without LIMIT, OFFSET or DISTINCT. Its own dates stay its own:
@@ -79,10 +83,14 @@ def net(
         measures: a component by the host's label: ``quantity``, ``list``, ``discount``, ``tax``
             or ``paid`` (which includes tax). All other columns are carried over.
         currency: the label of the host's currency column, or one ISO code if it sells in one.
-        unit: whether the host's money is ``"minor"`` (integer cents) or ``"major"`` (12.34).
         period: whose refunds to take off.
         basis: by which day a refund belongs to *period*: ``"refund"``, when it was completed or
             reversed, or ``"order"``, when its order was placed.
+        unit: whether the host's money is ``"minor"`` (integer cents) or ``"major"`` (12.34). By
+            default each measure's type tells: integers are minor units, floats and numerics with
+            decimals whole ones. Quantities are counts either way.
+        beside: which figures to add for each measure: ``gross`` (``<label>_gross``) and
+            ``refunded`` (``<label>_refunded``, positive), or ``()`` for the host's labels only.
         sources: where a posting has a key that is not called as in the ledger: see
             :mod:`flask_refunds.figures.keys`.
         bucket: for a time key the host's own expression, as a function of a naive UTC time.
@@ -106,6 +114,7 @@ def net(
         measures=measures,
         currency=currency,
         unit=unit,
+        beside=beside,
         sources=sources or {},
         bucket=bucket or {},
         fill=fill or {},

@@ -27,6 +27,22 @@ _DIGITS = 38
 _SCALE = 4  # no currency of ISO 4217 has more decimals
 
 
+def unit_of(label: str, kind: TypeEngine[Any], said: Unit | None) -> Unit:
+    """Return the unit of the host's measure *label*: as *said*, else as its type *kind* tells."""
+    if not isinstance(kind, Integer | Float | Numeric | NullType):
+        raise CannotNet(f"The measure {label!r} is of type {kind!r}; measures are numbers.")
+    if said is not None:
+        return said
+    if isinstance(kind, Integer):
+        return "minor"
+    if isinstance(kind, Float) or (isinstance(kind, Numeric) and kind.scale):
+        return "major"
+    raise CannotNet(
+        f"The type of the measure {label!r}, {kind!r}, does not tell what its money is in. Pass "
+        "unit='minor' for integer minor units (cents), unit='major' for whole units with decimals."
+    )
+
+
 def in_unit(amount: ColumnElement[int], currency: ColumnElement[str], unit: Unit) -> Any:
     """Return *amount*, minor units of *currency*, as the host's *unit* counts it."""
     if unit == "minor":
@@ -49,11 +65,9 @@ def as_host(figure: ColumnElement[Any], kind: TypeEngine[Any], unit: Unit) -> Co
         shown: Numeric[Any] = Numeric(_DIGITS, scale)
         shown.asdecimal = kind.asdecimal
         return cast(func.round(figure, scale), shown)
-    if isinstance(kind, Integer | NullType):
-        if unit == "minor":
-            return cast(figure, BigInteger)
-        return cast(func.round(figure, _SCALE), Numeric(_DIGITS, _SCALE))
-    raise CannotNet(f"A measure is a column of type {kind!r}; measures are numbers.")
+    if unit == "minor":
+        return cast(figure, BigInteger)
+    return cast(func.round(figure, _SCALE), Numeric(_DIGITS, _SCALE))
 
 
 def _divisor(currency: ColumnElement[str]) -> ColumnElement[Any]:

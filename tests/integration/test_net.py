@@ -1,210 +1,62 @@
 """``net`` against a naive count in Python, row by row, on every database and over any SELECT."""
 
-import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import NAMESPACE_DNS, UUID, uuid5
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import (
     Date,
-    DateTime,
-    Double,
     Engine,
     Numeric,
     String,
-    Uuid,
+    cast,
+    create_engine,
     func,
-    insert,
     literal,
     select,
     text,
+    update,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
+from flask_refunds.figures.columns import Columns
 from flask_refunds.figures.keys import Bucket
-from flask_refunds.figures.net import net
-from flask_refunds.figures.periods import ALL, BASES, Basis, Period
+from flask_refunds.figures.net import Netting, net
+from flask_refunds.figures.periods import ALL, BASES, Basis
 from flask_refunds.figures.refusing import CannotNet
-from flask_refunds.models import Account, Base, Line, Posting, Refund, Transfer
-
-UTC_ZONE = ZoneInfo("UTC")
-EXPONENT = {"USD": 2, "JPY": 0, "KWD": 3}
-COMPONENTS = ("quantity", "list_price", "discount", "tax", "paid")
-JANUARY = Period.of_days(date(2026, 1, 1), date(2026, 1, 31), UTC_ZONE)
-
-
-def utc(month: int, day: int, hour: int = 0) -> datetime:
-    """A time of 2026 as the host keeps it: UTC without a zone."""
-    return datetime(2026, month, day, hour, tzinfo=UTC).replace(tzinfo=None)
-
-
-class Host(DeclarativeBase):
-    """A shop that keeps one row for each thing sold."""
-
-
-class Sale(Host):
-    __tablename__ = "sale"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sku: Mapped[str] = mapped_column(String(20))
-    name: Mapped[str] = mapped_column(String(40))
-    product_id: Mapped[int | None]
-    brand: Mapped[UUID] = mapped_column(Uuid)
-    in_shop: Mapped[bool]
-    currency: Mapped[str] = mapped_column(String(3))
-    placed_at: Mapped[datetime] = mapped_column(DateTime)
-    quantity: Mapped[int]
-    cents: Mapped[int]
-    amount: Mapped[Decimal] = mapped_column(Numeric(12, 3))
-    floating: Mapped[float] = mapped_column(Double)
-
-
-@dataclass(frozen=True)
-class Sold:
-    """A sale, or what of it was refunded, as plain Python sees it."""
-
-    sku: str
-    product_id: int | None
-    brand: UUID
-    currency: str
-    placed_at: datetime
-    posted_at: datetime
-    kind: str
-    quantity: int
-    list_price: int
-    paid: int
+from flask_refunds.models import Posting
+from tests.integration import trading
+from tests.integration.trading import (
+    EXPONENT,
+    JANUARY,
+    Sale,
+    Sold,
+    Trade,
+    counted,
+    posting,
+    sale,
+    store,
+    utc,
+)
 
 
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
-    Host.metadata.create_all(engine)
-    Base.metadata.create_all(engine)
     with Session(engine) as session:
-        now = datetime(2026, 1, 1, tzinfo=UTC)
-        session.add(Account(order_ref="1", paid=10**9))
-        refund = Refund(
-            order_ref="1", order_number="1", order_placed_at=now, customer_name="", tax=0,
-            customer_email="", currency="USD", amount=1, reason="other", note="", actor_id="1",
-            actor_label="x", token="t", fingerprint="f", state="completed", created_at=now,
-        )  # fmt: skip
-        session.add(refund)
-        session.flush()
-        line = Line(
-            refund=refund, position=0, kind="line", line_ref="1", sku="", description="",
-            dimensions={}, quantity=0, list_price=0, discount=0, tax=0, paid=0,
-        )  # fmt: skip
-        transfer = Transfer(
-            refund=refund, order_ref="1", position=0, method="other", currency="USD", amount=1,
-            state="completed", other_kind="cash", created_at=now,
-        )  # fmt: skip
-        session.add_all([line, transfer])
-        session.commit()
+        trading.make_tables(session)
         yield session
 
 
-def posting(number: int, **facts: Any) -> dict[str, Any]:
-    """A posting of the one transfer; ``paid`` and the rest default to nothing."""
-    moment = datetime(2026, 1, 15, 12, tzinfo=UTC)
-    return {
-        "entry": "refund", "posted_at": moment, "refund_id": 1, "transfer_id": 1, "line_id": 1,
-        "generation": number, "order_ref": "1", "order_number": "1", "order_placed_at": moment,
-        "kind": "line", "line_ref": str(number), "sku": "", "description": "", "dimensions": {},
-        "method": "other", "operation": "other", "reason": "other", "actor_label": "x",
-        "currency": "USD", **dict.fromkeys(COMPONENTS, 0), **facts,
-    }  # fmt: skip
-
-
-def sale(number: int, **facts: Any) -> dict[str, Any]:
-    """A sale of one thing for 10.00 USD on 15 January."""
-    row: dict[str, Any] = {
-        "id": number, "sku": "MUG", "name": "Mug", "product_id": 1, "brand": UUID(int=1),
-        "in_shop": True, "currency": "USD", "placed_at": utc(1, 15, 12), "quantity": 1,
-        "cents": 1000, **facts,
-    }  # fmt: skip
-    exact = Decimal(row["cents"]).scaleb(-EXPONENT[row["currency"]])
-    return row | {"amount": exact, "floating": float(exact)}
-
-
-def store(session: Session, sales: list[dict[str, Any]], postings: list[dict[str, Any]]) -> None:
-    if sales:
-        session.execute(insert(Sale), sales)
-    if postings:
-        session.execute(insert(Posting), postings)
-    session.commit()
-
-
 @pytest.fixture
-def trade(session: Session) -> tuple[list[Sold], list[Sold]]:
-    """Random sales and postings of two months, in three currencies; some only refunded."""
-    chance = random.Random(4711)
-    skus = [f"SKU-{n}" for n in range(6)]
-    brands = [uuid5(NAMESPACE_DNS, str(n)) for n in range(6)]
-    sold, refunded = [], []
-    sales, postings = [], []
-
-    def moment() -> datetime:
-        start = datetime(2026, 1, 1, tzinfo=UTC)
-        return start + timedelta(minutes=chance.randrange(60 * 24 * 59))
-
-    for number in range(1, 121):
-        n = chance.randrange(4)
-        currency = chance.choice(list(EXPONENT))
-        cents, at = chance.randrange(1, 99999), moment()
-        pieces = chance.randrange(1, 5)
-        sales.append(
-            sale(number, sku=skus[n], name=f"Item {n}", product_id=n or None, brand=brands[n],
-                 currency=currency, placed_at=at.replace(tzinfo=None), quantity=pieces, cents=cents)
-        )  # fmt: skip
-        sold.append(Sold(skus[n], n or None, brands[n], currency, at, at, "line", pieces, cents, 0))
-    for number in range(1, 101):
-        n = chance.randrange(6)
-        currency = chance.choice(list(EXPONENT))
-        sign = -1 if number % 9 == 0 else 1
-        pieces, listed, paid = (sign * chance.randrange(0, k) for k in (3, 9999, 9999))
-        placed, at = moment(), moment()
-        kind = "row" if number % 7 == 0 else "line"
-        postings.append(
-            posting(number, kind=kind, sku=skus[n] if kind == "line" else "", quantity=pieces,
-                    line_ref=str(number) if kind == "line" else "shipping",
-                    dimensions={"product": n or None, "brand": str(brands[n])}, posted_at=at,
-                    order_placed_at=placed, currency=currency, list_price=listed, paid=paid)
-        )  # fmt: skip
-        sku = skus[n] if kind == "line" else ""
-        refunded.append(
-            Sold(sku, n or None, brands[n], currency, placed, at, kind, pieces, listed, paid)
-        )
-    store(session, sales, postings)
-    return sold, refunded
+def trade(session: Session) -> Trade:
+    return trading.trade(session)
 
 
-def naive(
-    trade: tuple[list[Sold], list[Sold]],
-    key: Callable[[Sold, datetime], Any],
-    component: str,
-    basis: Basis,
-    *,
-    lines_only: bool = True,
-) -> dict[tuple[Any, str], tuple[int, int]]:
-    """Gross and refunded by key and currency, counted row by row in Python."""
-    sold, refunded = trade
-    figures: dict[tuple[Any, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in sold:
-        if JANUARY.start <= row.placed_at < JANUARY.end:  # type: ignore[operator]
-            measure = row.quantity if component == "quantity" else row.list_price
-            figures[key(row, row.placed_at), row.currency][0] += measure
-    for row in refunded:
-        at = row.posted_at if basis == "refund" else row.placed_at
-        if not JANUARY.start <= at < JANUARY.end or (lines_only and row.kind != "line"):  # type: ignore[operator]
-            continue
-        counts = component != "quantity" or row.kind == "line"
-        figures[key(row, at), row.currency][1] += getattr(row, component) if counts else 0
-    return {found: (gross, back) for found, (gross, back) in figures.items()}
+def utc_day(moment: Any) -> Any:
+    return func.date(moment, type_=Date)
 
 
 def items(column: Any, *more: Any) -> Any:
@@ -222,78 +74,172 @@ def items(column: Any, *more: Any) -> Any:
     )
 
 
-def utc_day(moment: Any) -> Any:
-    return func.date(moment, type_=Date)
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key of one or more columns: in the shop, in the ledger, and as Python sees it."""
+
+    columns: Mapping[str, Any]
+    sources: Mapping[str, Any] = field(default_factory=dict)
+    bucket: Mapping[str, Bucket] = field(default_factory=dict)
+    of: Callable[[Sold, datetime], Any]
+    lines_only: bool = True
+    is_of_a_sale: bool = False
 
 
-KEYS: Mapping[str, tuple[Any, str | None, Bucket | None, Callable[[Sold, datetime], Any]]] = {
-    "text": (Sale.sku, "sku", None, lambda row, at: row.sku),
-    "integer": (Sale.product_id, "dimensions.product", None, lambda row, at: row.product_id),
-    "uuid": (Sale.brand, "dimensions.brand", None, lambda row, at: row.brand),
-    "day": (utc_day(Sale.placed_at), None, utc_day, lambda row, at: at.date()),
+KEYS = {
+    "category, text": Key(columns={"sku": Sale.sku}, of=lambda row, at: (row.sku,)),
+    "category, integer": Key(
+        columns={"product": Sale.product_id},
+        sources={"product": "dimensions.product"},
+        of=lambda row, at: (row.product_id,),
+    ),
+    "category, uuid": Key(
+        columns={"brand": Sale.brand},
+        sources={"brand": "dimensions.brand"},
+        of=lambda row, at: (row.brand,),
+    ),
+    "day": Key(
+        columns={"day": utc_day(Sale.placed_at)},
+        bucket={"day": utc_day},
+        of=lambda row, at: (at.date(),),
+        lines_only=False,
+    ),
+    "category and day": Key(
+        columns={"sku": Sale.sku, "day": utc_day(Sale.placed_at)},
+        bucket={"day": utc_day},
+        of=lambda row, at: (row.sku, at.date()),
+    ),
+    "line, integer": Key(
+        columns={"line": Sale.line},
+        sources={"line": "line_ref"},
+        of=lambda row, at: (row.line,),
+        is_of_a_sale=True,
+    ),
+    "line, text": Key(
+        columns={"line_ref": cast(Sale.line, String(20))},
+        of=lambda row, at: (row.line and str(row.line),),
+        is_of_a_sale=True,
+    ),
+    "order, uuid": Key(
+        columns={"order": Sale.order},
+        sources={"order": "order_ref"},
+        of=lambda row, at: (row.order,),
+        lines_only=False,
+        is_of_a_sale=True,
+    ),
+    "order, text": Key(
+        columns={"number": Sale.number},
+        sources={"number": Posting.order_number},
+        of=lambda row, at: (row.number,),
+        lines_only=False,
+        is_of_a_sale=True,
+    ),
+    "order and category": Key(
+        columns={"number": Sale.number, "sku": Sale.sku},
+        sources={"number": "order_number"},
+        of=lambda row, at: (row.number, row.sku),
+        is_of_a_sale=True,
+    ),
+    "order, line and day": Key(
+        columns={"order": Sale.order, "line": Sale.line, "day": utc_day(Sale.placed_at)},
+        sources={"order": "order_ref", "line": "line_ref"},
+        bucket={"day": utc_day},
+        of=lambda row, at: (row.order, row.line, at.date()),
+        is_of_a_sale=True,
+    ),
+}
+
+MEASURES = {
+    "units": "quantity",
+    "cents": "list",
+    "amount": "list",
+    "floating": "list",
+    "paid": "paid",
 }
 
 
+def sales_by(key: Key, *more: Any) -> Any:
+    """The shop's report by *key*: what it counts in pieces, cents, decimals and floats."""
+    columns = [column.label(label) for label, column in key.columns.items()]
+    measures: dict[str, Any] = {
+        "units": func.sum(Sale.quantity),
+        "cents": func.sum(Sale.cents),
+        "amount": func.sum(Sale.amount),
+        "floating": func.sum(Sale.floating),
+        "paid": func.sum(literal(0)),
+    }
+    return (
+        select(
+            *columns,
+            Sale.currency.label("currency"),
+            func.max(Sale.name).label("name"),
+            *(value.label(label) for label, value in measures.items()),
+            *more,
+        )
+        .where(Sale.placed_at >= utc(1, 1), Sale.placed_at < utc(2, 1))
+        .group_by(*key.columns.values(), Sale.currency)
+    )
+
+
+def said_of(key: Key, **more: Any) -> Netting:
+    return Netting(
+        key=tuple(key.columns),
+        sources=key.sources,
+        bucket=key.bucket,
+        currency="currency",
+        **{"measures": MEASURES, **more},
+    )
+
+
+WAYS: Mapping[str, list[Any]] = {
+    "of a sale": [],
+    "grouped again": [func.count().over().label("rows")],
+}
+"""What makes a report go one way or the other: a window cannot be narrowed."""
+
+
 @pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KEYS)
 def test_is_what_a_count_row_by_row_gives(
-    session: Session, trade: tuple[list[Sold], list[Sold]], kind: str, basis: Basis
+    session: Session, trade: Trade, kind: str, way: str, basis: Basis
 ) -> None:
-    column, source, bucket, key = KEYS[kind]
-    statement = net(
-        items(column),
-        key="key",
-        sources={"key": source} if source else {},
-        bucket={"key": bucket} if bucket else {},
-        measures={"units": "quantity", "revenue": "list"},
-        currency="currency",
-        unit="minor",
-        period=JANUARY,
-        basis=basis,
-    )
+    key = KEYS[kind]
+    report, said = sales_by(key, *WAYS[way]), said_of(key)
+    is_narrowed = Columns(said, report).key_of_a_sale is not None
+    assert is_narrowed == (key.is_of_a_sale and way == "of a sale")
+
+    statement = said.apply(report, period=JANUARY, basis=basis)
     rows = session.execute(statement).mappings().all()
 
-    for label, component in (("units", "quantity"), ("revenue", "list_price")):
-        expected = naive(trade, key, component, basis, lines_only=kind != "day")
-        found = {
-            (row["key"], row["currency"]): (row[f"{label}_gross"], row[f"{label}_refunded"])
-            for row in rows
-        }
-        assert found == expected
-        for row in rows:
-            gross, back = expected[row["key"], row["currency"]]
-            assert row[label] == gross - back
-            assert type(row[label]) is int
-
-
-@pytest.mark.parametrize("column", ["amount", "floating"])
-def test_converts_to_whole_units_by_each_currencys_own_decimals(
-    session: Session, trade: tuple[list[Sold], list[Sold]], column: str
-) -> None:
-    statement = net(
-        items(Sale.sku, func.sum(getattr(Sale, column)).label("total")),
-        key="key",
-        sources={"key": "sku"},
-        measures={"total": "list"},
-        currency="currency",
-        unit="major",
-        period=JANUARY,
-    )
-    rows = session.execute(statement).mappings().all()
-
-    expected = naive(trade, lambda row, at: row.sku, "list_price", "refund")
+    expected = counted(trade, key.of, basis, lines_only=key.lines_only)
     assert len(rows) == len(expected)
     for row in rows:
-        gross, back = expected[row["key"], row["currency"]]
-        exact = Decimal(gross - back).scaleb(-EXPONENT[row["currency"]])
-        assert row["total"] == (float(exact) if column == "floating" else exact)
+        figures = expected[tuple(row[label] for label in key.columns), row["currency"]]
+        for label, component in MEASURES.items():
+            gross, back = figures[component]
+            shown = [row[label], row[f"{label}_gross"], row[f"{label}_refunded"]]
+            assert shown == [
+                in_unit(label, count, row["currency"]) for count in (gross - back, gross, back)
+            ]
+            assert {type(figure) for figure in shown} == {TYPES.get(label, int)}
+
+
+TYPES = {"amount": Decimal, "floating": float}
+
+
+def in_unit(label: str, count: int, currency: str) -> Any:
+    """Return *count*, pieces or minor units, as the column *label* has it."""
+    if label not in TYPES:
+        return count
+    return TYPES[label](Decimal(count).scaleb(-EXPONENT[currency]))
 
 
 def test_a_key_that_has_only_refunds_gets_its_row_and_its_name(session: Session) -> None:
     store(session, [sale(1)], [posting(1, sku="TEE", description="Tee", list_price=300)])
     statement = net(
         items(Sale.sku), key="key", sources={"key": "sku"}, measures={"revenue": "list"},
-        currency="currency", unit="minor", period=JANUARY,
+        currency="currency", period=JANUARY,
         fill={"name": Posting.description, "units": 0},
     )  # fmt: skip
 
@@ -305,28 +251,33 @@ def test_a_key_that_has_only_refunds_gets_its_row_and_its_name(session: Session)
     ]
 
 
+@pytest.mark.parametrize("column", ["sku", "number"])
 @pytest.mark.parametrize(
     ("admits", "own"),
-    [(False, {"MUG"}), (Posting.sku == "TEE", {"MUG", "TEE"}), (True, {"MUG", "TEE", "HAT"})],
+    [(False, {"MUG"}), (Posting.reason == "mine", {"MUG", "TEE"}), (True, {"MUG", "TEE", "HAT"})],
 )
 def test_what_the_hosts_filter_leaves_out_is_one_row_and_the_total_ties(
-    session: Session, admits: Any, own: set[str]
+    session: Session, column: str, admits: Any, own: set[str]
 ) -> None:
-    postings = [posting(n, sku=s, list_price=100) for n, s in enumerate(["MUG", "TEE", "HAT"])]
-    store(session, [sale(1)], postings)
+    source = {"sku": "sku", "number": "order_number"}[column]
+    postings = [
+        posting(n, **{source: key}, list_price=100, reason="mine" if key == "TEE" else "other")
+        for n, key in enumerate(["MUG", "TEE", "HAT"])
+    ]
+    store(session, [sale(1, **{column: "MUG"}), sale(2, **{column: "CUP"})], postings)
     statement = net(
-        items(Sale.sku), key="key", sources={"key": "sku"}, measures={"revenue": "list"},
-        currency="currency", unit="minor", period=JANUARY, admits=admits,
+        items(getattr(Sale, column)), key="key", sources={"key": source},
+        measures={"revenue": "list"}, currency="currency", period=JANUARY, admits=admits,
         other={"key": "", "name": "Other refunds"},
     )  # fmt: skip
 
     rows = session.execute(statement).mappings().all()
 
-    assert sum(row["revenue"] for row in rows) == 700
+    assert sum(row["revenue"] for row in rows) == 1700
     others = [row for row in rows if row.get("refunds_other")]
-    assert {row["key"] for row in rows if row not in others} == own
-    assert [(r["name"], r["revenue"], r["currency"]) for r in others] == (
-        [("Other refunds", 100 * len(own) - 300, "USD")] if len(own) < 3 else []
+    assert {row["key"] for row in rows if row not in others} == {"CUP", *own}
+    assert [(r["key"], r["name"], r["revenue"], r["currency"]) for r in others] == (
+        [("", "Other refunds", 100 * len(own) - 300, "USD")] if len(own) < 3 else []
     )
 
 
@@ -339,9 +290,7 @@ def test_without_a_key_there_is_one_row_for_each_currency(session: Session) -> N
     gross = select(Sale.currency.label("currency"), func.sum(Sale.cents).label("sales")).group_by(
         Sale.currency
     )
-    statement = net(
-        gross, key=(), measures={"sales": "paid"}, currency="currency", unit="minor", period=ALL
-    )
+    statement = net(gross, key=(), measures={"sales": "paid"}, currency="currency", period=ALL)
 
     rows = session.execute(statement.order_by("currency")).all()
 
@@ -358,7 +307,6 @@ def test_one_currency_may_be_said_for_a_select_that_has_no_column_of_it(session:
             key=(),
             measures={"sales": "paid"},
             currency="USD",
-            unit="minor",
             period=JANUARY,
         )
         return [tuple(row) for row in session.execute(netted)]
@@ -372,19 +320,162 @@ def test_one_currency_may_be_said_for_a_select_that_has_no_column_of_it(session:
 def test_rows_that_are_not_aggregated_keep_what_they_carry(session: Session) -> None:
     store(
         session,
-        [sale(1, in_shop=False), sale(2)],
+        [sale(1, in_shop=False), sale(2), sale(3, line=None), sale(4, line=None, cents=None)],
         [posting(1, list_price=250), posting(2, line_ref="shipping", kind="row", list_price=99)],
     )
-    rows = select(Sale.id, Sale.in_shop, Sale.placed_at, Sale.currency, Sale.cents.label("cents"))
+    rows = select(Sale.id, Sale.line, Sale.in_shop, Sale.placed_at, Sale.currency, Sale.cents)
     statement = net(
-        rows, key="id", sources={"id": "line_ref"}, measures={"cents": "list"},
-        currency="currency", unit="minor", period=JANUARY,
+        rows, key="line", sources={"line": "line_ref"}, measures={"cents": "list"},
+        currency="currency", period=JANUARY,
     )  # fmt: skip
 
     assert session.execute(statement.order_by("id")).all() == [
-        (1, False, utc(1, 15, 12), "USD", 750, 1000, 250),
-        (2, True, utc(1, 15, 12), "USD", 1000, 1000, 0),
+        (1, 1, False, utc(1, 15, 12), "USD", 750, 1000, 250),
+        (2, 2, True, utc(1, 15, 12), "USD", 1000, 1000, 0),
+        (3, None, True, utc(1, 15, 12), "USD", 1000, 1000, 0),
+        (4, None, True, utc(1, 15, 12), "USD", 0, 0, 0),
     ]
+
+
+def test_a_refund_is_taken_off_once_where_several_rows_share_its_key(session: Session) -> None:
+    number = {"number": "A-1"}
+    store(session, [sale(1, **number), sale(2, **number)], [posting(1, order_number="A-1", paid=1)])
+    rows = select(Sale.number, Sale.currency, Sale.cents)
+    statement = net(
+        rows, key="number", sources={"number": "order_number"}, measures={"cents": "paid"},
+        currency="currency", period=JANUARY,
+    )  # fmt: skip
+
+    assert session.execute(statement).all() == [("A-1", "USD", 1999, 2000, 1)]
+
+
+def test_a_refund_in_another_currency_than_its_sale_is_a_row_of_its_own(session: Session) -> None:
+    store(session, [sale(1)], [posting(1, currency="KWD", list_price=250)])
+    statement = said_of(KEYS["line, integer"], measures={"cents": "list"}, beside=()).apply(
+        sales_by(KEYS["line, integer"]), period=JANUARY
+    )
+
+    rows = session.execute(statement.order_by("currency")).mappings().all()
+
+    assert [(r["line"], r["currency"], r["cents"]) for r in rows] == [
+        (1, "KWD", -250),
+        (1, "USD", 1000),
+    ]
+
+
+def test_charges_have_no_line_and_join_the_rows_without_one(session: Session) -> None:
+    store(
+        session,
+        [sale(1), sale(2, line=None)],
+        [posting(1, paid=250), posting(2, line_ref="shipping", kind="row", paid=99)],
+    )
+    said = said_of(KEYS["line, integer"], measures={"cents": "paid"}, only=Posting.paid > 0)
+    statement = said.apply(sales_by(KEYS["line, integer"]), period=JANUARY)
+
+    rows = session.execute(statement).mappings().all()
+
+    assert {row["line"]: row["cents"] for row in rows} == {1: 750, None: 901}
+    assert len(rows) == 2
+
+
+def test_a_window_is_over_all_of_the_hosts_rows(session: Session) -> None:
+    store(session, [sale(1), sale(2)], [posting(1, list_price=250)])
+    rows = select(Sale.line, Sale.currency, Sale.cents, func.sum(Sale.cents).over().label("all"))
+    statement = net(
+        rows, key="line", sources={"line": "line_ref"}, measures={"cents": "list"},
+        currency="currency", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement.order_by("line")).all() == [
+        (1, "USD", 750, 2000),
+        (2, "USD", 1000, 2000),
+    ]
+
+
+@pytest.mark.parametrize("groups", [[Sale.currency], []])
+def test_a_key_that_is_an_aggregate_is_netted_too(session: Session, groups: list[Any]) -> None:
+    store(session, [sale(1), sale(2)], [posting(1, list_price=250), posting(2, list_price=9)])
+    rows = select(func.max(Sale.line).label("line"), func.sum(Sale.cents).label("cents"))
+    statement = net(
+        rows.group_by(*groups), key="line", sources={"line": "line_ref"},
+        measures={"cents": "list"}, currency="USD", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement.order_by("line")).all() == [(1, -250), (2, 1991)]
+
+
+def test_having_is_about_gross_figures(session: Session) -> None:
+    number = {"number": "A-1"}
+    store(
+        session,
+        [sale(1, **number), sale(2, **number), sale(3), sale(4)],
+        [posting(1, order_number="A-1", paid=1500), posting(2, order_number="A-3", paid=7)],
+    )
+    rows = (
+        select(Sale.number.label("number"), func.sum(Sale.cents).label("cents"))
+        .group_by(Sale.number)
+        .having(func.sum(Sale.cents) > 1000)
+    )
+    said = Netting(
+        key="number", sources={"number": "order_number"}, measures={"cents": "paid"},
+        currency="USD", beside=(),
+    )  # fmt: skip
+
+    assert Columns(said, rows).key_of_a_sale == "number"
+    assert session.execute(said.apply(rows, period=JANUARY).order_by("number")).all() == [
+        ("A-1", 500),
+        ("A-3", -7),
+    ]
+
+
+def test_any_table_may_be_what_the_select_reads(session: Session) -> None:
+    store(session, [sale(1), sale(2), sale(3)], [posting(n, list_price=250) for n in (2, 3)])
+    one = select(Sale.line, Sale.cents).where(Sale.id == 1)
+    more = select(Sale.line, Sale.cents).where(Sale.id != 1)
+    tables = {
+        "union": one.union_all(more).subquery(),
+        "cte": select(Sale.line, Sale.cents).cte("refunds"),
+    }
+    for name, table in tables.items():
+        said = Netting(
+            key="line", sources={"line": "line_ref"}, measures={"cents": "list"},
+            currency="USD", beside=(),
+        )  # fmt: skip
+        statement = said.apply(select(*table.c), period=JANUARY)
+
+        assert Columns(said, select(*table.c)).key_of_a_sale == "line", name
+        assert session.execute(statement.order_by("line")).all() == [(1, 1000), (2, 750), (3, 750)]
+
+
+def test_two_nettings_may_meet_in_one_statement(session: Session) -> None:
+    store(session, [sale(1), sale(2)], [posting(1, order_number="A-2", list_price=250)])
+    lines = said_of(KEYS["line, integer"], measures={"cents": "list"}, beside=())
+    orders = said_of(KEYS["order, text"], measures={"cents": "list"}, beside=())
+    by_line = lines.apply(sales_by(KEYS["line, integer"]), period=JANUARY).subquery()
+    by_order = orders.apply(sales_by(KEYS["order, text"]), period=JANUARY).subquery()
+
+    both = select(by_line.c.line, by_line.c.cents, by_order.c.number, by_order.c.cents).where(
+        by_line.c.cents == by_order.c.cents
+    )
+
+    assert set(session.execute(both)) == {(1, 750, "A-2", 750), (2, 1000, "A-1", 1000)}
+
+
+@pytest.mark.parametrize("kind", ["line, integer", "order, uuid", "order, text"])
+def test_keys_are_looked_up_by_an_index_on_sqlite(sqlite_url: str, kind: str) -> None:
+    engine = create_engine(sqlite_url)
+    with Session(engine) as session:
+        trading.make_tables(session)
+        said = said_of(KEYS[kind], measures={"cents": "list"})
+        statement = said.apply(sales_by(KEYS[kind]), period=JANUARY)
+        compiled = statement.compile(engine)
+        values = tuple(str(compiled.params[name]) for name in compiled.positiontup or ())
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
+        steps = "\n".join(step.detail for step in plan)
+
+    (column,) = KEYS[kind].columns.values()
+    assert "USING AUTOMATIC COVERING INDEX" in steps
+    assert f"({column.expression.name}=?)" in steps
 
 
 def test_two_keys_identify_a_row_together(session: Session) -> None:
@@ -409,24 +500,121 @@ def test_two_keys_identify_a_row_together(session: Session) -> None:
     ]
 
 
-def test_the_result_may_be_filtered_sorted_and_limited_again(session: Session) -> None:
-    store(session, [sale(1), sale(2, sku="TEE")], [posting(1, sku="MUG", list_price=1000)])
+@pytest.mark.parametrize("column", ["sku", "number"])
+def test_the_result_may_be_filtered_sorted_and_limited_again(session: Session, column: str) -> None:
+    source = {"sku": "sku", "number": "order_number"}[column]
+    store(
+        session,
+        [sale(n, **{column: name}) for n, name in enumerate(["MUG", "TEE", "HAT"], 1)],
+        [
+            posting(1, **{source: "MUG"}, list_price=1000),
+            posting(2, **{source: "TEE"}, list_price=1),
+        ],
+    )
     statement = net(
-        items(Sale.sku), key="key", sources={"key": "sku"}, measures={"revenue": "list"},
-        currency="currency", unit="minor", period=JANUARY,
+        items(getattr(Sale, column)), key="key", sources={"key": source},
+        measures={"revenue": "list"}, currency="currency", period=JANUARY,
     )  # fmt: skip
 
     revenue = statement.selected_columns.revenue
-    kept = session.execute(statement.where(revenue > 0).order_by(revenue.desc()).limit(1)).all()
+    kept = statement.where(revenue > 0).order_by(revenue)
 
-    assert [row.key for row in kept] == ["TEE"]
+    assert [row.key for row in session.execute(kept)] == ["TEE", "HAT"]
+    assert [row.key for row in session.execute(kept.limit(1))] == ["TEE"]
+    assert session.scalar(select(func.sum(statement.subquery().c.revenue))) == 1999
+
+
+@pytest.mark.parametrize(
+    ("beside", "more"),
+    [
+        ((), []),
+        (("refunded",), ["revenue_refunded"]),
+        (("gross", "refunded"), ["revenue_gross", "revenue_refunded"]),
+    ],
+)
+@pytest.mark.parametrize("column", ["sku", "number"])
+def test_what_stands_beside_is_chosen(
+    session: Session, column: str, beside: Any, more: list[str]
+) -> None:
+    source = {"sku": "sku", "number": "order_number"}[column]
+    store(session, [sale(1, **{column: "A"})], [posting(1, **{source: "A"}, list_price=1)])
+    statement = net(
+        items(getattr(Sale, column)), key="key", sources={"key": source},
+        measures={"revenue": "list"}, currency="currency", period=JANUARY, beside=beside,
+    )  # fmt: skip
+
+    row = session.execute(statement).mappings().one()
+
+    assert list(row) == ["key", "currency", "name", "units", "revenue", *more]
+    assert row["revenue"] == 999
+
+
+@pytest.mark.parametrize("unit", ["major", None])
+def test_a_quantity_is_a_count_in_any_unit(session: Session, unit: Any) -> None:
+    store(session, [sale(1, quantity=4)], [posting(1, sku="MUG", quantity=3, list_price=250)])
+    pieces = items(Sale.sku, cast(func.sum(Sale.quantity), Numeric(12, 2)).label("pieces"))
+    statement = net(
+        pieces.add_columns(func.sum(Sale.amount).label("total")),
+        key="key", sources={"key": "sku"}, measures={"pieces": "quantity", "total": "list"},
+        currency="currency", period=JANUARY, unit=unit, beside=(),
+    )  # fmt: skip
+
+    row = session.execute(statement).mappings().one()
+
+    assert (row["pieces"], row["total"]) == (1, Decimal("7.5"))
+
+
+def test_a_host_may_have_the_labels_that_stand_beside(session: Session) -> None:
+    store(session, [sale(1)], [posting(1, list_price=1)])
+    rows = items(Sale.line, func.sum(Sale.cents).label("revenue_gross"))
+    statement = net(
+        rows, key="key", sources={"key": "line_ref"}, measures={"revenue": "list"},
+        currency="currency", period=JANUARY, beside=("refunded",),
+    )  # fmt: skip
+
+    row = session.execute(statement).mappings().one()
+
+    assert (row["revenue"], row["revenue_gross"], row["revenue_refunded"]) == (999, 1000, 1)
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit", "net_of_one"),
+    [
+        (func.sum(Sale.cents), None, 999),
+        (func.sum(Sale.amount), None, Decimal("9.99")),
+        (func.sum(Sale.floating), None, 9.99),
+        (func.sum(Sale.quantity), "major", Decimal("0.99")),
+        (func.sum(cast(Sale.cents, Numeric(12, 2))), "minor", Decimal(999)),
+    ],
+)
+def test_the_unit_is_told_by_the_type_or_said(
+    session: Session, measure: Any, unit: Any, net_of_one: Any
+) -> None:
+    store(session, [sale(1)], [posting(1, list_price=1)])
+    rows = items(Sale.sku, measure.label("total"))
+    session.execute(update(Posting).values(sku="MUG"))
+    statement = net(
+        rows, key="key", sources={"key": "sku"}, measures={"total": "list"},
+        currency="currency", period=JANUARY, unit=unit,
+    )  # fmt: skip
+
+    assert session.execute(statement).mappings().one()["total"] == net_of_one
 
 
 SAID: dict[str, Any] = {
     "key": "key", "sources": {"key": "sku"}, "measures": {"revenue": "list"},
-    "currency": "currency", "unit": "minor", "period": JANUARY,
+    "currency": "currency", "period": JANUARY,
 }  # fmt: skip
 BY_SKU = items(Sale.sku)
+
+
+def distinct_on(statement: Any, column: Any) -> Any:
+    """Return *statement* with PostgreSQL's DISTINCT ON, as the SQLAlchemy at hand says it."""
+    try:
+        from sqlalchemy.dialects.postgresql import distinct_on as extension
+    except ImportError:
+        return statement.distinct(column)
+    return statement.ext(extension(column))
 
 
 @pytest.mark.parametrize(
@@ -435,6 +623,8 @@ BY_SKU = items(Sale.sku)
         (BY_SKU.limit(5), {}, "LIMIT"),
         (BY_SKU.offset(5), {}, "OFFSET"),
         (BY_SKU.distinct(), {}, "DISTINCT"),
+        (distinct_on(BY_SKU, Sale.sku), {}, "DISTINCT"),
+        (BY_SKU.fetch(5), {}, "FETCH"),
         (BY_SKU.union_all(BY_SKU), {}, "takes a select"),
         (BY_SKU, {"currency": None}, "summed across currencies"),
         (BY_SKU, {"currency": "money"}, "neither a column"),
@@ -447,6 +637,24 @@ BY_SKU = items(Sale.sku)
         (BY_SKU, {"measures": {"income": "list"}}, "does not have"),
         (BY_SKU, {"measures": {"key": "list"}}, "both a key and a measure"),
         (BY_SKU, {"unit": "cents"}, "'minor'"),
+        (items(Sale.sku, func.my_sum(Sale.cents).label("x")), {"measures": {"x": "list"}}, "unit="),
+        (
+            items(Sale.sku, cast(Sale.cents, Numeric).label("x")),
+            {"measures": {"x": "list"}},
+            "does not tell",
+        ),
+        (
+            items(Sale.sku, cast(Sale.cents, Numeric(12, 0)).label("x")),
+            {"measures": {"x": "list"}},
+            "does not tell",
+        ),
+        (
+            items(Sale.sku, func.max(Sale.name).label("x")),
+            {"measures": {"x": "list"}, "unit": "minor"},
+            "measures are numbers",
+        ),
+        (BY_SKU, {"beside": "gross"}, "tuple of any of"),
+        (BY_SKU, {"beside": ("net",)}, "tuple of any of"),
         (BY_SKU, {"fill": {"units": 0, "key": ""}}, "no carried column"),
         (items(Sale.sku, Sale.brand.label("brand")), {}, "no MAX"),
         (items(Sale.sku, literal(1).label("revenue_gross")), {}, "has a column"),
