@@ -9,10 +9,8 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,11 @@ from flask_admin.contrib.sqla import ModelView
 from sqlalchemy import Engine, event, text
 
 from benchmarks import Result, benchmark
+from benchmarks.databases import NAMES, database
 from example_app import create_app
 from example_app.database import db
 from example_app.models import User
 from flask_refunds.models import Base, Posting
-from tests.servers import start_postgresql
 
 POSTINGS = 1_000_000
 ROUNDS = 3
@@ -55,35 +53,24 @@ class Download:
 @benchmark
 def export_on_sqlite() -> Iterator[Result]:
     """Take the file of a million postings on SQLite."""
-    with tempfile.TemporaryDirectory(prefix="refunds-") as folder:
-        yield from _results("SQLite", f"sqlite:///{Path(folder) / 'bench.sqlite'}")
+    return _results("sqlite")
 
 
 @benchmark
 def export_on_postgresql() -> Iterator[Result]:
     """Take the file of a million postings on PostgreSQL."""
-    with _postgresql() as url:
-        yield from _results("PostgreSQL", url)
+    return _results("postgresql")
 
 
-@contextmanager
-def _postgresql() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="refunds-") as folder:
-        Path(folder).chmod(0o711)  # the server's own user has to pass
-        server, url = start_postgresql(Path(folder) / "postgresql")
-        try:
-            yield url
-        finally:
-            server.stop()
-
-
-def _results(database: str, url: str) -> Iterator[Result]:
-    _fill(url)
-    peers = [_download("peer", url) for _ in range(PEER_ROUNDS)]
-    ours = [_download("ours", url) for _ in range(ROUNDS)]
+def _results(kind: str) -> Iterator[Result]:
+    with database(kind) as engine:
+        url = engine.url.render_as_string(hide_password=False)
+        _fill(url)
+        peers = [_download("peer", url) for _ in range(PEER_ROUNDS)]
+        ours = [_download("ours", url) for _ in range(ROUNDS)]
     if {each.rows for each in (*ours, *peers)} != {POSTINGS}:
         raise RuntimeError(f"not all postings were exported: {[*ours, *peers]}")
-    name = f"CSV of {POSTINGS} postings, {database}"
+    name = f"CSV of {POSTINGS} postings, {NAMES[kind]}"
     for what, unit, figure in (
         ("speed", "rows/s", lambda d: d.rows / d.seconds),
         ("first byte after the first row", "ms", lambda d: d.wait),

@@ -10,8 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    String,
-    Uuid,
     case,
     cast,
 )
@@ -19,10 +17,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import NullType, TypeEngine
+from sqlalchemy.types import TypeEngine
 
 from flask_refunds.figures.ledger_query import DATED
 from flask_refunds.figures.periods import Basis
+from flask_refunds.figures.refs import in_type
 from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.models import Posting
 
@@ -64,30 +63,6 @@ def _as_it_is(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(naive_utc, "postgresql")
 def _without_zone(element: Any, compiler: Any, **options: Any) -> str:
     return f"timezone('UTC', {compiler.process(element.clauses, **options)})"
-
-
-class uuid_of(FunctionElement[Any]):  # noqa: N801  # a function in SQL
-    """A UUID's text as the database's UUID, or as the 32 digits that stand for one."""
-
-    name = "uuid_of"
-    inherit_cache = True
-
-    def __init__(self, text: ColumnElement[Any], kind: Uuid[Any]) -> None:
-        super().__init__(text)
-        self.type = kind if kind.native_uuid else Uuid(native_uuid=False)
-
-
-@compiles(uuid_of)
-def _as_uuid(element: Any, compiler: Any, **options: Any) -> str:
-    text = compiler.process(element.clauses, **options)
-    native = element.type.native_uuid and compiler.dialect.supports_native_uuid
-    return f"CAST({text} AS UUID)" if native else f"REPLACE({text}, '-', '')"
-
-
-@compiles(uuid_of, "sqlite")
-def _as_text(element: Any, compiler: Any, **options: Any) -> str:
-    # Without a type SQLite would not look it up by an index.
-    return f"CAST({_as_uuid(element, compiler, **options)} AS CHAR(32))"
 
 
 def bucketed(bucket: Bucket, basis: Basis) -> ColumnElement[Any]:
@@ -146,12 +121,9 @@ def is_of_lines(expressions: list[ColumnElement[Any]]) -> bool:
 
 
 def _converted(label: str, text: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
-    if isinstance(kind, Uuid):
-        return uuid_of(text, kind)
-    if isinstance(kind, Integer):
-        return cast(text, BigInteger)
-    if isinstance(kind, NullType) or (isinstance(kind, String) and type(kind).__name__ != "Enum"):
-        return text
+    converted = in_type(text, kind)
+    if converted is not None:
+        return converted
     raise CannotNet(
         f"The key {label!r} is of type {kind!r}, which a posting's text is not turned into. Pass "
         f"sources={{{label!r}: an expression on Posting}}, or bucket= if it is a time."

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Uuid,
     cast,
     literal_column,
-    type_coerce,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -40,6 +39,12 @@ def _as_uuid(element: Any, compiler: Any, **options: Any) -> str:
     text = compiler.process(element.clauses, **options)
     native = element.type.native_uuid and compiler.dialect.supports_native_uuid
     return f"CAST({text} AS UUID)" if native else f"REPLACE({text}, '-', '')"
+
+
+@compiles(uuid_of, "sqlite")
+def _as_text(element: Any, compiler: Any, **options: Any) -> str:
+    # Without a type SQLite would not look it up by an index.
+    return f"CAST({_as_uuid(element, compiler, **options)} AS CHAR(32))"
 
 
 class element_of(FunctionElement[str]):  # noqa: N801  # a function in SQL
@@ -74,21 +79,27 @@ def as_key(ref: ColumnElement[str], key: Key) -> list[ColumnElement[Any]]:
         if len(kinds) == 1
         else [element_of(ref, literal_column(str(n))) for n in range(len(kinds))]
     )
-    return [_converted(part, kind, key.name) for part, kind in zip(parts, kinds, strict=True)]
+    return [_part(part, kind, key.name) for part, kind in zip(parts, kinds, strict=True)]
 
 
-def _converted(text: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[Any]:
+def in_type(text: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any] | None:
+    """Return what *text* stands for in the host's type *kind*, ``None`` if SQL cannot tell."""
     if isinstance(kind, Uuid):
         return uuid_of(text, kind)
     if isinstance(kind, Integer):
         return cast(text, BigInteger)
     if isinstance(kind, Numeric):
         return cast(text, kind)
-    if isinstance(kind, NullType):
+    if isinstance(kind, NullType) or (isinstance(kind, String) and type(kind).__name__ != "Enum"):
         return text
-    if isinstance(kind, String) and type(kind).__name__ != "Enum":
-        return type_coerce(text, kind)
-    raise MappingError(
-        f"{name} is of type {kind!r}, which reports cannot compare with ours. Map a key that is a "
-        "number, a text or a UUID."
-    )
+    return None
+
+
+def _part(text: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[Any]:
+    part = in_type(text, kind)
+    if part is None:
+        raise MappingError(
+            f"{name} is of type {kind!r}, which reports cannot compare with ours. Map a key that "
+            "is a number, a text or a UUID."
+        )
+    return part
