@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -120,8 +120,8 @@ class Server:
         if self.spawn(*command).wait(START_SECONDS) != 0:
             raise Missing(f"{Path(command[0]).name} failed:\n{self.tail()}")
 
-    def serve(self, *command: str, port: int) -> None:
-        """Start the server and return when *port* accepts a connection."""
+    def serve(self, *command: str, port: int, probe: Sequence[str] = ()) -> None:
+        """Start the server; return when *port* accepts a connection and *probe* succeeds."""
         self.process = self.spawn(*command)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -129,8 +129,10 @@ class Server:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
                 time.sleep(0.05)
-            else:
+                continue
+            if not probe or self.spawn(*probe).wait(START_SECONDS) == 0:
                 return
+            time.sleep(0.05)
         self.stop()
         raise Missing(f"it did not start:\n{self.tail()}")
 
@@ -176,7 +178,8 @@ def start_postgresql(folder: Path) -> tuple[Server, str]:
         "autovacuum": "off",
     }
     settings = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
-    server.serve(postgres, "-D", str(data), "-p", str(port), *settings, port=port)
+    ready = (program("pg_isready", *folders), "-q", "-h", "127.0.0.1", "-p", str(port))
+    server.serve(postgres, "-D", str(data), "-p", str(port), *settings, port=port, probe=ready)
     return server, f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
 
