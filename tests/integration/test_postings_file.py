@@ -179,7 +179,10 @@ def test_nothing_is_open_while_the_client_is_slow(ledger: Ledger) -> None:
         assert pool.checkedout() == 0
         if ledger.engine.dialect.name == "postgresql":
             with ledger.engine.connect() as connection:
-                open_ones = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
+                open_ones = (
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE state LIKE 'idle in%' AND datname = current_database()"
+                )
                 assert connection.scalar(text(open_ones)) == 0
 
     broken_off: Any = read_chunks(ledger.sessions, ALL, "refund")
