@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from flask_refunds.cli.group import services
 from flask_refunds.cli.output import written
+from flask_refunds.errors import TooManyRows
 from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import ENTRIES, Filters
 from flask_refunds.figures.items import ITEM
@@ -138,7 +139,10 @@ def export(
     if form == "xlsx" and path is None and _at_a_terminal():
         raise click.UsageError("--format xlsx is nothing for a terminal. Give --output FILE.")
     notes = {name.capitalize(): value for name, value in asked.items()}
-    _write(REPORTS[report].table(runtime, query, notes), form, path)
+    try:
+        _write(REPORTS[report].table(runtime, query, notes), form, path)
+    except TooManyRows as error:
+        raise click.UsageError(f"--{error.field}: {error}.") from None
 
 
 def _given(options: Mapping[str, str | None]) -> dict[str, str]:

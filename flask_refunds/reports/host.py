@@ -19,7 +19,7 @@ from flask_refunds import money, wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.admin.words import gettext
-from flask_refunds.errors import NotMigrated
+from flask_refunds.errors import NotMigrated, TooManyRows
 from flask_refunds.figures import requests
 from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.net import Netting
@@ -98,7 +98,7 @@ class HostReport(BaseView):
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return super()._run_view(fn, *args, **kwargs)
-        except NotMigrated as error:
+        except (NotMigrated, TooManyRows) as error:
             return problem_page(self, explain(error))
 
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from flask_refunds.errors import ConfigurationError
-from flask_refunds.figures.bounds import bounded
-from flask_refunds.figures.buckets import Span, cut, fitting
+from flask_refunds.figures.bounds import cut_up
+from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import EVERYTHING, Filters
 from flask_refunds.figures.items import ITEM, ItemFigures
 from flask_refunds.figures.periods import Basis, Period
@@ -47,7 +47,10 @@ class Source(Protocol):
     columns: tuple[Column, ...]
 
     def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
-        """Yield the rows, in order, each chunk of them read in a session of its own."""
+        """Yield the rows, in order, each chunk of them read in a session of its own.
+
+        Raises :exc:`~flask_refunds.errors.TooManyRows`.
+        """
 
 
 ITEMS_COLUMNS = (
@@ -148,11 +151,16 @@ class SummarySource:
         zone, now = runtime.config.zone, runtime.now()
 
         def read(session: Session) -> Sequence[Any]:
-            period = bounded(
-                session, runtime.storefront, query.period, query.basis, now=now, zone=zone
+            _, buckets = cut_up(
+                session,
+                runtime.storefront,
+                query.period,
+                query.span,
+                query.basis,
+                now=now,
+                zone=zone,
             )
-            buckets = cut(period, query.span or fitting(period), zone)
-            scope = Scope.of(session, runtime.storefront, period, query.basis, buckets)
+            scope = Scope.of(session, runtime.storefront, query.period, query.basis, buckets)
             return [
                 {"first": bucket.first, "last": bucket.last, **figures_of(summary)}
                 for block in read_blocks(session, scope)

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from example_app import db
-from flask_refunds.figures.buckets import MOST
 from flask_refunds.models import Base
 from flask_refunds.reports import ItemsReportMixin
 from tests.functional.conftest import Shop
@@ -198,14 +197,23 @@ def test_the_summary_is_cut_as_asked(shop: Shop, admin: FlaskClient, by: str, fi
     assert total(found, "sales") == total(rows(admin, SUMMARY, **MARCH), "sales")
 
 
-def test_too_many_days_are_shown_as_months_and_that_is_said(shop: Shop, admin: FlaskClient) -> None:
-    first = date(2026, 3, 31) - timedelta(days=MOST + 5)
-    args = {"start": first.isoformat(), "end": "2026-03-31", "by": "day"}
+@pytest.mark.parametrize("part", ["", "csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("args", "field"),
+    [
+        ({"start": "2022-01-01", "end": "2026-03-31", "by": "day"}, "by"),
+        ({"start": "1970-01-01", "end": "3000-12-31"}, "end"),
+        ({"start": "1970-01-01", "end": "3000-12-31", "by": "month"}, "by"),
+    ],
+)
+def test_more_rows_than_a_table_has_are_refused_at_the_field(
+    shop: Shop, admin: FlaskClient, part: str, args: dict[str, str], field: str
+) -> None:
+    answer = admin.get(SUMMARY + part, query_string=args)
 
-    page = admin.get(SUMMARY, query_string=args).text
-
-    assert "months are shown" in page
-    assert page.count("data-refunds-label") <= 2 * (MOST // 28 + 2)
+    assert answer.status_code == 422
+    assert "More than 1,200 rows" in answer.text
+    assert answer.text.count(f'aria-describedby="refunds-{field}-error"') == 1
 
 
 def test_all_time_begins_with_the_first_sale(shop: Shop, admin: FlaskClient) -> None:

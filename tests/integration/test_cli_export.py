@@ -88,6 +88,18 @@ def test_options_choose_among_the_postings(run: Run, words: tuple[str, ...], num
     assert listed(run("export", "postings", *words)) == list(numbers)
 
 
+@pytest.mark.parametrize(("by", "option"), [(("--by", "day"), "--by"), ((), "--end")])
+def test_more_rows_than_a_table_has_are_refused(
+    run: Run, tmp_path: Path, by: tuple[str, ...], option: str
+) -> None:
+    days, path = ("--start", "1970-01-01", "--end", "3000-12-31"), tmp_path / "summary.csv"
+
+    result = run("export", "summary", *days, *by, "--output", str(path))
+
+    assert (result.exit_code, path.exists()) == (2, False)
+    assert f"{option}: more than 1200 rows" in result.stderr
+
+
 def test_the_period_by_name_is_the_stores(run: Run, quiet_shop: Workshop) -> None:
     now = NOON + timedelta(days=61)
     object.__setattr__(quiet_shop.runtime, "clock", lambda: now)
