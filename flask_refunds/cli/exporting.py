@@ -118,8 +118,8 @@ def export(
 ) -> None:
     """Write the REPORT of a period, as its page would give it.
 
-    Without --period, --start and --end: the last 30 days. The file of postings of a period that
-    has ended stays the same for ever.
+    Without --period, --start and --end: the last 30 days. By refund date, the file of postings of
+    a period that has ended stays the same for ever; by order date, later refunds come into it.
     """
     runtime = services()
     asked = _given(options)

@@ -118,5 +118,8 @@ def translated(words: Mapping[Any, str]) -> dict[str, str]:
 def basis_text(basis: Basis) -> str:
     """Return in a sentence by which day a report goes."""
     if basis == "order":
-        return gettext("By order date: refunds count on the day on which their order was placed.")
+        return gettext(
+            "By order date: refunds count on the day on which their order was placed. So past days "
+            "change when more is refunded of their orders."
+        )
     return gettext("By refund date: refunds count on the day on which they were completed.")

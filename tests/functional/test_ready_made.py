@@ -13,6 +13,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from example_app import db
+from flask_refunds.figures.periods import BASES
 from flask_refunds.models import Base
 from flask_refunds.reports import ItemsReportMixin
 from tests.functional.conftest import Shop
@@ -309,12 +310,31 @@ def test_the_date_that_a_report_goes_by_is_on_the_page_and_in_its_files(
     for page in (ITEMS, SUMMARY, REFUNDS):
         shown = admin.get(page, query_string={**ALL, "basis": "order"}).text
         assert "By order date" in shown
+        assert "past days change when more is refunded of their orders" in shown
         assert "basis=order" in shown
         assert {row["basis"] for row in rows(admin, page, basis="order")} <= {"order"}
         assert {row["basis"] for row in rows(admin, page)} == {"refund"}
     by_order = rows(admin, SUMMARY, **MARCH, basis="order")
     assert total(by_order, "refunds") == total(rows(admin, SUMMARY), "refunds")
     assert total(rows(admin, SUMMARY, **MARCH), "refunds") == 0
+
+
+def test_a_closed_period_is_open_by_order_date_and_its_workbook_says_so(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    def files(basis: str) -> list[str]:
+        args = {**MARCH, "basis": basis}
+        with admin.get(f"{REFUNDS}xlsx", query_string=args) as answer:
+            book = load_workbook(io.BytesIO(answer.data))
+        notes = dict([cell.value for cell in line[:2]] for line in book["About"].iter_rows())
+        return [admin.get(f"{REFUNDS}csv", query_string=args).text, str(notes.get("Note"))]
+
+    before = {basis: files(basis) for basis in BASES}
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+
+    assert files("refund") == before["refund"] == [before["refund"][0], "None"]
+    assert files("order")[0] != before["order"][0]
+    assert "Past days change" in before["order"][1]
 
 
 def test_a_workbook_has_the_rows_of_the_csv_as_numbers_and_dates(
