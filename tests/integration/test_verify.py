@@ -1,9 +1,12 @@
 """``verify`` is silent about what our services wrote, and names every kind of damage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date, timedelta
+from itertools import chain, pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -11,11 +14,14 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import correcting
 from flask_refunds.figures import given, ledger_query
+from flask_refunds.figures.buckets import Bucket
+from flask_refunds.figures.items import ItemBlock, ItemFigures
 from flask_refunds.models import Posting, Transfer
 from flask_refunds.processing import process
 from flask_refunds.reconciling import poll
 from flask_refunds.states import TransferState
 from flask_refunds.verify import CHECKS, Finding, reports, verify
+from flask_refunds.verify.reports import AT_ONCE, stretches
 from tests import databases
 from tests.integration.test_late_answers import Clock
 from tests.integration.workshop import AGENT, PATIENT, Workshop, opened
@@ -277,8 +283,8 @@ def test_names_a_report_that_takes_off_something_else(
     day = str(lived.runtime.now().date())
     assert {(each.code, each.refs) for each in found} == {
         ("report_summary", (("currency", "USD"), ("day", day))),
-        ("report_items", (("currency", "USD"),)),
-        ("report_dashboard", (("currency", "USD"),)),
+        ("report_items", (("currency", "USD"), ("day", day))),
+        ("report_dashboard", (("currency", "USD"), ("day", day))),
     }
     assert len(found) == 2 * 3  # by either date
     assert {each.expected - each.found for each in found} == {1234}
@@ -290,7 +296,61 @@ def test_names_a_refunds_report_that_is_not_the_ledger(
 ) -> None:
     without(1, ledger_query, monkeypatch)
 
-    assert {each.code for each in lived.do(verify)} == {"report_refunds"}
+    day = str(lived.runtime.now().date())
+    assert {(each.code, each.refs) for each in lived.do(verify)} == {
+        ("report_refunds", (("currency", "USD"), ("day", day)))
+    }
+
+
+def test_a_report_that_makes_up_for_a_day_on_another_is_named(
+    lived: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In all, nothing is amiss: a posting counts a day early, and only in the Items Report."""
+    right = ItemFigures.read
+
+    def shifted(figures: ItemFigures, session: Session, **options: Any) -> list[ItemBlock]:
+        return [replace(block, span=block.span + 1) for block in right(figures, session, **options)]
+
+    monkeypatch.setattr(ItemFigures, "read", shifted)
+    monkeypatch.setattr(reports, "stretches", two_days)
+
+    found = lived.do(verify)
+
+    assert {each.code for each in found} == {"report_items"}
+    assert sum(each.expected - each.found for each in found) == 0
+    assert len(found) == 2 * 2  # two days, by either date
+
+
+def two_days(days: Collection[date], zone: ZoneInfo) -> Iterator[list[Bucket]]:
+    [day] = days
+    yield from stretches({day, day + timedelta(days=1)}, zone)
+
+
+def test_days_without_postings_are_not_counted_one_by_one() -> None:
+    """One order of 1970 made the queries twenty thousand days long."""
+    utc = ZoneInfo("UTC")
+    days = [date(1970, 1, 1), date(2026, 3, 1), date(2026, 3, 2)]
+
+    [buckets] = stretches(days, utc)
+
+    assert [(each.first, each.last) for each in buckets] == [
+        (date(1970, 1, 1), date(1970, 1, 1)),
+        (date(1970, 1, 2), date(2026, 2, 28)),
+        (date(2026, 3, 1), date(2026, 3, 1)),
+        (date(2026, 3, 2), date(2026, 3, 2)),
+    ]
+    assert all(one.end == next_.start for one, next_ in pairwise(buckets))
+
+
+def test_many_days_are_counted_in_stretches_that_leave_nothing_out() -> None:
+    days = {date(2000, 1, 1) + timedelta(days=n) for n in range(0, 5000, 3)}
+
+    found = list(stretches(days, ZoneInfo("America/New_York")))
+
+    assert max(map(len, found)) == AT_ONCE
+    buckets = list(chain.from_iterable(found))
+    assert {each.first for each in buckets} >= days
+    assert all(one.end == next_.start for one, next_ in pairwise(buckets))
 
 
 def test_a_refund_that_is_posted_between_two_queries_is_no_difference(
