@@ -17,7 +17,7 @@ from flask_refunds.cli.output import written
 from flask_refunds.errors import TooManyRows
 from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import ENTRIES, Filters
-from flask_refunds.figures.items import ITEM
+from flask_refunds.figures.items import ITEM, ORDERS
 from flask_refunds.figures.periods import BASES, Basis, Period, Preset, choose
 from flask_refunds.figures.ways import Way
 from flask_refunds.models import Posting, Refund
@@ -70,7 +70,7 @@ _FILTERS = ("status", "method", "reason", "operator", "currency")
 REPORTS: dict[str, Report] = {
     "postings": Report(table=_postings, options=_FILTERS, model=Posting),
     "requests": Report(table=_of(REQUESTS), options=_FILTERS),
-    "items": Report(table=_of(ITEMS), options=("by",)),
+    "items": Report(table=_of(ITEMS), options=("by", "text", "sort")),
     "summary": Report(table=_of(SUMMARY), options=("by",)),
 }
 """The reports by the word that asks for them."""
@@ -99,6 +99,8 @@ _WRONG = {
 @click.option("--reason", help="Only refunds for this reason, by its code.")
 @click.option("--operator", help="Only refunds by this person, as the report writes the name.")
 @click.option("--by", help="Items: item, or a dimension. Summary: day, week or month.")
+@click.option("--text", help="Of items: only those with this SKU or name, as the page searches.")
+@click.option("--sort", help="Of items: the column to sort by, as name; -net begins at the top.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
@@ -172,8 +174,11 @@ def _choices(runtime: Runtime, report: str, asked: Mapping[str, str]) -> dict[st
     if report == "summary":
         return {"span": Span(_one_of("by", asked["by"], Span))} if "by" in asked else {}
     if report == "items":
-        known = [ITEM, *runtime.storefront.lines.dimensions]
-        return {"by": _one_of("by", asked["by"], known)} if "by" in asked else {}
+        known = {"by": [ITEM, *runtime.storefront.lines.dimensions], "sort": ORDERS}
+        return {
+            name: _one_of(name, value, known[name]) if name in known else value
+            for name, value in asked.items()
+        }
     status = asked.get("status")
     if status is not None:
         status = _one_of("status", status, ENTRIES if report == "postings" else RefundState)

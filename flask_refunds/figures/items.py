@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
@@ -29,6 +29,8 @@ KINDS = ("line", "row", ADJUSTMENT, UNALLOCATED)
 Kind = Literal["line", "row", "adjustment", "unallocated"]
 
 SORTS = ("net", "sold", "refunded", "rate", "units_sold", "units_refunded", "name")
+ORDERS = tuple(dict.fromkeys(["-net", *(sign + name for name in SORTS for sign in ("", "-"))]))
+"""The orders that a report offers, the default first; a ``-`` begins with the largest."""
 
 
 T = TypeVar("T", bound="Figures")
@@ -99,6 +101,18 @@ class ItemBlock:
     rows: tuple[ItemRow, ...]
     count: int
     total: Figures
+
+
+class Ordering(TypedDict):
+    """How :meth:`ItemFigures.read` orders the rows."""
+
+    sort: str
+    descending: bool
+
+
+def ordering(order: str) -> Ordering:
+    """Return what *order*, one of :data:`ORDERS`, means."""
+    return Ordering(sort=order.removeprefix("-"), descending=order.startswith("-"))
 
 
 class ItemFigures:

@@ -16,7 +16,7 @@ from flask_refunds.errors import ConfigurationError
 from flask_refunds.figures.bounds import cut_up
 from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import EVERYTHING, Filters
-from flask_refunds.figures.items import ITEM, ItemFigures
+from flask_refunds.figures.items import ITEM, ItemFigures, ordering
 from flask_refunds.figures.periods import Basis, Period
 from flask_refunds.figures.requests import request_page
 from flask_refunds.figures.scope import Scope
@@ -35,6 +35,7 @@ class Query:
     basis: Basis = "refund"
     by: str = ITEM
     text: str = ""
+    sort: str = "-net"
     span: Span | None = None
     filters: Filters = EVERYTHING
 
@@ -134,7 +135,9 @@ class ItemsSource:
 
         def read(session: Session) -> Sequence[Any]:
             scope = Scope.of(session, runtime.storefront, query.period, query.basis)
-            blocks = ItemFigures(scope, by=query.by, text=query.text).read(session)
+            blocks = ItemFigures(scope, by=query.by, text=query.text).read(
+                session, **ordering(query.sort)
+            )
             return [row for block in blocks for row in block.rows]
 
         yield runtime.sessions.read(read)

@@ -109,6 +109,23 @@ def test_items_are_sorted_by_their_columns(refunded: Shop, admin: FlaskClient) -
     assert page.count('aria-sort="descending"') == 2  # once for each currency
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "-refunded", ""])
+def test_the_file_of_items_is_in_the_order_of_the_page(
+    refunded: Shop, admin: FlaskClient, sort: str
+) -> None:
+    page = admin.get(ITEMS, query_string={**ALL, "sort": sort}).text
+    dollars = page[page.index('id="refunds-items-USD"') :].split("</table>")[0]
+    named = [
+        row["name"]
+        for row in rows(admin, ITEMS, sort=sort)
+        if row["currency"] == "USD" and row["kind"] == "line"
+    ]
+
+    places = [dollars.index(name) for name in named]
+    assert places == sorted(places)
+    assert len(named) > 3
+
+
 def test_items_are_grouped_by_what_the_mapping_keeps(refunded: Shop, admin: FlaskClient) -> None:
     by_item = rows(admin, ITEMS)
     with refunded.app.app_context():
