@@ -66,7 +66,7 @@ class Asked:
     @property
     def span(self) -> dict[str, str]:
         """The query arguments that say the period."""
-        return self.choice.period.args if self.choice.period is not None else {}
+        return self.choice.args
 
     @property
     def here(self) -> dict[str, str]:

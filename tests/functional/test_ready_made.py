@@ -194,6 +194,19 @@ def test_a_wrong_choice_is_answered_at_its_field(
         assert on_the_form == (f'aria-describedby="refunds-{field}-error"' in answer.text)
 
 
+def test_a_form_sent_unchanged_keeps_its_preset(shop: Shop, admin: FlaskClient) -> None:
+    page = admin.get(SUMMARY, query_string={"period": "this_year", "basis": "order"}).text
+    form = page[page.index('<form class="refunds-report-dates"') :].split("</form>")[0]
+    inputs = re.findall(r'name="(period|start|end)"\s+value="([^"]+)"', form)
+
+    again = admin.get(SUMMARY, query_string={**dict(inputs), "basis": "order"}).text
+
+    assert dict(inputs)["period"] == "this_year"
+    assert "Before" in again[again.index("<tfoot") :]
+    assert again[again.index("<tfoot") :].split("</tfoot>")[0] in page
+    assert re.search(r'aria-current="true"\s+href="[^"]*period=this_year', again)
+
+
 def test_the_summary_has_the_period_before_beside_its_total(shop: Shop, admin: FlaskClient) -> None:
     page = admin.get(SUMMARY, query_string={"start": "2026-03-12", "end": "2026-03-14"}).text
     foot = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page[page.index("<tfoot") :]))
