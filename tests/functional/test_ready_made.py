@@ -13,6 +13,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from example_app import db
+from flask_refunds.figures import requests
 from flask_refunds.figures.periods import BASES
 from flask_refunds.models import Base
 from flask_refunds.reports import ItemsReportMixin
@@ -300,6 +301,28 @@ def test_refunds_are_filtered_and_the_file_with_them(refunded: Shop, admin: Flas
     assert f"csv?reason=damaged&amp;start={ALL['start']}" in page
     nothing = admin.get(REFUNDS, query_string={**ALL, "status": "reversal"}).text
     assert "Choose other filters" in nothing
+
+
+@pytest.mark.parametrize("part", ["postings", "requests"])
+def test_a_reason_of_old_settings_and_an_operator_beyond_the_list_can_be_chosen(
+    shop: Shop, admin: FlaskClient, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+    with shop.app.app_context(), shop.runtime.sessions.open() as session:
+        for table in ("refund", "posting"):
+            session.execute(text(f"UPDATE refunds_{table} SET reason = 'recalled'"))
+        session.commit()
+    monkeypatch.setattr(requests, "LISTED", 0)
+
+    page = admin.get(REFUNDS, query_string={"part": part}).text
+    assert '<option value="recalled" >' in page
+    assert '<option value="Anna Admin"' not in page
+    for name, value in (("reason", "recalled"), ("operator", "Anna Admin")):
+        assert rows(admin, REFUNDS, part=part, **{name: value}) != []
+        page = admin.get(REFUNDS, query_string={"part": part, name: value}).text
+        assert f'<option value="{value}" selected>' in page
+    nobody = admin.get(REFUNDS, query_string={"part": part, "operator": "Nobody"})
+    assert nobody.status_code == 422
 
 
 def test_requests_are_filtered_by_their_state(refunded: Shop, admin: FlaskClient) -> None:
