@@ -58,6 +58,14 @@ class UnknownPage(Refusal):
     """There is no such page of a list."""
 
 
+class TooManyRows(Refusal):
+    """A report would be cut into more rows than a table has. ``most`` is how many it may have."""
+
+    def __init__(self, *, field: str, most: int) -> None:
+        super().__init__(f"more than {most} rows: choose fewer days, or longer rows", field=field)
+        self.most = most
+
+
 class UnknownRefund(Refusal):
     """There is no such refund."""
 

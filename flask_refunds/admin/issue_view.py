@@ -1,6 +1,7 @@
 """Issue Refund: the modal, and the same form as a page for browsers without scripts."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import flash, jsonify, make_response, redirect, request
 from flask.typing import ResponseReturnValue
@@ -178,7 +179,7 @@ class IssueView(RefundsPage):
         return gettext(words, number=refund_number(refund.id), amount=amount)
 
     def _url(self, name: str) -> str:
-        return self.get_url(f".{name}", **request.args.to_dict())
+        return f"{self.get_url(f'.{name}')}?{urlencode(list(request.args.items(multi=True)))}"
 
     def _customer(self) -> str | None:
         token = request.args.get("customer")

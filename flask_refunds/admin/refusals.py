@@ -102,10 +102,16 @@ def _wrong_state(error: Any) -> str:
     return gettext("This is not possible any more: the transfer is %(state)s.", state=state)
 
 
+def _too_many_rows(error: Any) -> str:
+    most = f"{error.most:,}"
+    return gettext("More than %(most)s rows. Choose fewer days, or longer rows.", most=most)
+
+
 _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.UnknownOrder: (404, "The shop has no such order."),
     errors.UnknownCustomer: (404, "The shop has no such customer."),
     errors.UnknownPage: (404, "There is no such page. Go back to the beginning of the list."),
+    errors.TooManyRows: (422, _too_many_rows),
     errors.UnknownRefund: (404, "There is no such refund."),
     errors.OrderOfAnotherCustomer: (422, "This order belongs to another customer."),
     errors.CurrencyChanged: (

@@ -14,9 +14,10 @@ from sqlalchemy import select
 
 from flask_refunds.cli.group import services
 from flask_refunds.cli.output import written
+from flask_refunds.errors import TooManyRows
 from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import ENTRIES, Filters
-from flask_refunds.figures.items import ITEM
+from flask_refunds.figures.items import ITEM, ORDERS
 from flask_refunds.figures.periods import BASES, Basis, Period, Preset, choose
 from flask_refunds.figures.ways import Way
 from flask_refunds.models import Posting, Refund
@@ -69,7 +70,7 @@ _FILTERS = ("status", "method", "reason", "operator", "currency")
 REPORTS: dict[str, Report] = {
     "postings": Report(table=_postings, options=_FILTERS, model=Posting),
     "requests": Report(table=_of(REQUESTS), options=_FILTERS),
-    "items": Report(table=_of(ITEMS), options=("by",)),
+    "items": Report(table=_of(ITEMS), options=("by", "text", "sort")),
     "summary": Report(table=_of(SUMMARY), options=("by",)),
 }
 """The reports by the word that asks for them."""
@@ -98,6 +99,8 @@ _WRONG = {
 @click.option("--reason", help="Only refunds for this reason, by its code.")
 @click.option("--operator", help="Only refunds by this person, as the report writes the name.")
 @click.option("--by", help="Items: item, or a dimension. Summary: day, week or month.")
+@click.option("--text", help="Of items: only those with this SKU or name, as the page searches.")
+@click.option("--sort", help="Of items: the column to sort by, as name; -net begins at the top.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
@@ -117,8 +120,8 @@ def export(
 ) -> None:
     """Write the REPORT of a period, as its page would give it.
 
-    Without --period, --start and --end: the last 30 days. The file of postings of a period that
-    has ended stays the same for ever.
+    Without --period, --start and --end: the last 30 days. By refund date, the file of postings of
+    a period that has ended stays the same for ever; by order date, later refunds come into it.
     """
     runtime = services()
     asked = _given(options)
@@ -138,7 +141,10 @@ def export(
     if form == "xlsx" and path is None and _at_a_terminal():
         raise click.UsageError("--format xlsx is nothing for a terminal. Give --output FILE.")
     notes = {name.capitalize(): value for name, value in asked.items()}
-    _write(REPORTS[report].table(runtime, query, notes), form, path)
+    try:
+        _write(REPORTS[report].table(runtime, query, notes), form, path)
+    except TooManyRows as error:
+        raise click.UsageError(f"--{error.field}: {error}.") from None
 
 
 def _given(options: Mapping[str, str | None]) -> dict[str, str]:
@@ -168,8 +174,11 @@ def _choices(runtime: Runtime, report: str, asked: Mapping[str, str]) -> dict[st
     if report == "summary":
         return {"span": Span(_one_of("by", asked["by"], Span))} if "by" in asked else {}
     if report == "items":
-        known = [ITEM, *runtime.storefront.lines.dimensions]
-        return {"by": _one_of("by", asked["by"], known)} if "by" in asked else {}
+        known = {"by": [ITEM, *runtime.storefront.lines.dimensions], "sort": ORDERS}
+        return {
+            name: _one_of(name, value, known[name]) if name in known else value
+            for name, value in asked.items()
+        }
     status = asked.get("status")
     if status is not None:
         status = _one_of("status", status, ENTRIES if report == "postings" else RefundState)

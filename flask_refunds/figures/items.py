@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
@@ -29,6 +29,8 @@ KINDS = ("line", "row", ADJUSTMENT, UNALLOCATED)
 Kind = Literal["line", "row", "adjustment", "unallocated"]
 
 SORTS = ("net", "sold", "refunded", "rate", "units_sold", "units_refunded", "name")
+ORDERS = tuple(dict.fromkeys(["-net", *(sign + name for name in SORTS for sign in ("", "-"))]))
+"""The orders that a report offers, the default first; a ``-`` begins with the largest."""
 
 
 T = TypeVar("T", bound="Figures")
@@ -90,13 +92,27 @@ class ItemRow(Figures):
 class ItemBlock:
     """One currency: a page of its rows, how many there are in all, and the total of all.
 
-    A currency that has no rows on the page has no block.
+    A currency that has no rows on the page has no block. In a scope that is cut into buckets,
+    there is one block for each of them, ``span``, that has any.
     """
 
     currency: str
+    span: int
     rows: tuple[ItemRow, ...]
     count: int
     total: Figures
+
+
+class Ordering(TypedDict):
+    """How :meth:`ItemFigures.read` orders the rows."""
+
+    sort: str
+    descending: bool
+
+
+def ordering(order: str) -> Ordering:
+    """Return what *order*, one of :data:`ORDERS`, means."""
+    return Ordering(sort=order.removeprefix("-"), descending=order.startswith("-"))
 
 
 class ItemFigures:
@@ -116,13 +132,14 @@ class ItemFigures:
         grouped = (
             select(
                 b.currency,
+                b.span,
                 b.kind,
                 b.key,
                 func.max(b.sku).label("sku"),
                 func.max(b.name).label("name"),
                 *(func.sum(b[name]).label(name) for name in _SUMS),
             )
-            .group_by(b.currency, b.kind, b.key)
+            .group_by(b.currency, b.span, b.kind, b.key)
             .cte("by_item")
         )
         g = self._adjusted(grouped).c
@@ -149,18 +166,19 @@ class ItemFigures:
         query.
         """
         statement = self._page(self._ordered(sort, descending), page, limit)
-        found: dict[str, ItemBlock] = {}
+        found: dict[tuple[str, int], ItemBlock] = {}
         for row in session.execute(statement).mappings():
-            currency = row["currency"]
+            block_of = row["currency"], int(row["span"])
             facts = {name: row[name] for name in ("kind", "key", "sku", "name")}
             item = _figures(ItemRow, row, **facts)
-            block = found.get(currency) or ItemBlock(
-                currency=currency,
+            block = found.get(block_of) or ItemBlock(
+                currency=block_of[0],
+                span=block_of[1],
                 rows=(),
                 count=int(row["count"]),
                 total=_figures(Figures, row, prefix="total_"),
             )
-            found[currency] = replace(block, rows=(*block.rows, item))
+            found[block_of] = replace(block, rows=(*block.rows, item))
         return list(found.values())
 
     def _page(
@@ -168,16 +186,15 @@ class ItemFigures:
     ) -> "Select[*tuple[Any, ...]]":
         """Select a page of the rows, each with the number and the sums of all of its currency."""
         r = self.rows.c
+        block = (r.currency, r.span)
         numbered = select(
             *r,
-            func.row_number().over(partition_by=r.currency, order_by=order).label("place"),
-            func.count().over(partition_by=r.currency).label("count"),
-            *(
-                func.sum(r[name]).over(partition_by=r.currency).label(f"total_{name}")
-                for name in _SUMS
-            ),
+            func.row_number().over(partition_by=block, order_by=order).label("place"),
+            func.count().over(partition_by=block).label("count"),
+            *(func.sum(r[name]).over(partition_by=block).label(f"total_{name}") for name in _SUMS),
         ).subquery("placed_rows")
-        statement = select(*numbered.c).order_by(numbered.c.currency, numbered.c.place)
+        n = numbered.c
+        statement = select(*n).order_by(n.currency, n.span, n.place)
         if limit is None:
             return statement
         first = page * limit
@@ -203,7 +220,7 @@ class ItemFigures:
         """Return the rows with what the items explain taken off the adjustments."""
         g = grouped.c
         explains = case((g.kind.in_(["line", "row"]), g.sold), else_=0)
-        explained = func.sum(explains).over(partition_by=g.currency)
+        explained = func.sum(explains).over(partition_by=(g.currency, g.span))
         changed = {
             name: case((g.kind == ADJUSTMENT, g[name] - explained), else_=g[name])
             for name in ("sold", "list_sold")
@@ -220,6 +237,7 @@ class ItemFigures:
         o = sold.rows.c
         return self._row(
             currency=o.currency,
+            span=o.span,
             kind=exact_text(literal(ADJUSTMENT)),
             sold={"list": o.captured, "paid": o.captured},
         )
@@ -236,6 +254,7 @@ class ItemFigures:
         is_row = c.kind == "row"
         return self._row(
             currency=c.currency,
+            span=c.span,
             kind=c.kind,
             key=case((is_line, func.coalesce(own, "")), (is_row, c.name), else_=""),
             sku=case((is_line, c.sku), else_="") if by_item else None,
@@ -247,6 +266,7 @@ class ItemFigures:
     def _row(
         *,
         currency: ColumnElement[str],
+        span: ColumnElement[int],
         kind: ColumnElement[str],
         key: ColumnElement[str] | None = None,
         sku: ColumnElement[str] | None = None,
@@ -256,10 +276,11 @@ class ItemFigures:
     ) -> "Select[*tuple[Any, ...]]":
         """Return a part of the union, all of whose columns are there and in one order."""
         facts = {"currency": currency, "kind": kind, "key": key, "sku": sku, "name": name}
-        columns = [
+        columns: list[Any] = [
             (exact_text(literal("")) if value is None else value).label(label)
             for label, value in facts.items()
         ]
+        columns.append(span.label("span"))
         for figures, labels in ((sold, _SOLD), (refunded, _REFUNDED)):
             columns += [figures.get(figure, ZERO).label(label) for figure, label in labels.items()]
         return select(*columns)

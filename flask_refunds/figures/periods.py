@@ -123,6 +123,14 @@ class Choice:
     typed: Mapping[str, str]
     errors: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def args(self) -> dict[str, str]:
+        """The query arguments that say the period, whatever day it is, and its preset."""
+        if self.period is None:
+            return {}
+        named = {"period": self.preset.value} if self.preset is not None else {}
+        return self.period.args | named
+
     def before(self, zone: ZoneInfo) -> Period | None:
         """Return the period to compare with: what is to date, with the same days before."""
         if self.period is None:
@@ -138,8 +146,9 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def choose(args: Mapping[str, str], *, now: datetime, zone: ZoneInfo) -> Choice:
     """Return what *args* (``period``, or ``start`` and ``end``; and ``basis``) ask for.
 
-    Dates are ISO days in *zone*; *now* is UTC. Codes of errors: ``unknown`` (period, basis),
-    ``missing``, ``not_a_date`` and ``out_of_range`` (start, end), ``before_start`` (end).
+    A preset beside two days is kept while those are its own; else the days alone count. Dates are
+    ISO days in *zone*; *now* is UTC. Codes of errors: ``unknown`` (period, basis), ``missing``,
+    ``not_a_date`` and ``out_of_range`` (start, end), ``before_start`` (end).
     """
     errors: dict[str, str] = {}
     basis: Basis = "order" if args.get("basis") == "order" else "refund"
@@ -156,7 +165,11 @@ def choose(args: Mapping[str, str], *, now: datetime, zone: ZoneInfo) -> Choice:
         if errors or first is None or last is None:
             return Choice(period=None, preset=None, basis=basis, typed=typed, errors=errors)
         period = Period.of_days(first, last, zone)
-        return Choice(period=period, preset=None, basis=basis, typed=typed)
+        meant = args.get("period")
+        preset = Preset(meant) if meant in set(Preset) else None
+        if preset is not None and Period.preset(preset, today, zone) != period:
+            preset = None
+        return Choice(period=period, preset=preset, basis=basis, typed=typed)
 
     named = args.get("period") or DEFAULT
     if named not in set(Preset):

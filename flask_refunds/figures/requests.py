@@ -160,10 +160,18 @@ _COPIED = (
 ).split()
 
 
-def operators(session: Session) -> list[str]:
-    """Return who has issued refunds, at most :data:`LISTED` of them."""
+def reasons(session: Session) -> list[str]:
+    """Return the codes for which refunds were issued, those of old settings included."""
+    return list(session.scalars(select(Refund.reason).distinct().order_by(Refund.reason)))
+
+
+def operators(session: Session, asked: str) -> list[str]:
+    """Return who has issued refunds, at most :data:`LISTED` of them, and *asked* if they have."""
     labels = select(Refund.actor_label).distinct().order_by(Refund.actor_label)
-    return list(session.scalars(labels.limit(LISTED)))
+    listed = list(session.scalars(labels.limit(LISTED)))
+    if asked and asked not in listed:
+        listed += session.scalars(labels.where(Refund.actor_label == asked))
+    return listed
 
 
 def currencies(session: Session) -> list[str]:

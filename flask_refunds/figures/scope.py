@@ -55,8 +55,11 @@ class Scope:
         return self._number(time, lambda moment: self._of_host(time, moment))
 
     def within_host(self, time: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-        """Return the conditions that *time*, a column of the host's, is in the period."""
-        bounds: list[ColumnElement[bool]] = []
+        """Return the conditions that *time*, a column of the host's, is in the period.
+
+        What has no time yet, such as a cart among the orders, is in none.
+        """
+        bounds: list[ColumnElement[bool]] = [time.is_not(None)]
         if self.period.start is not None:
             bounds.append(time >= self._of_host(time, self.period.start))
         if self.period.end is not None:

@@ -66,7 +66,7 @@ class Asked:
     @property
     def span(self) -> dict[str, str]:
         """The query arguments that say the period."""
-        return self.choice.period.args if self.choice.period is not None else {}
+        return self.choice.args
 
     @property
     def here(self) -> dict[str, str]:
@@ -118,5 +118,8 @@ def translated(words: Mapping[Any, str]) -> dict[str, str]:
 def basis_text(basis: Basis) -> str:
     """Return in a sentence by which day a report goes."""
     if basis == "order":
-        return gettext("By order date: refunds count on the day on which their order was placed.")
+        return gettext(
+            "By order date: refunds count on the day on which their order was placed. So past days "
+            "change when more is refunded of their orders."
+        )
     return gettext("By refund date: refunds count on the day on which they were completed.")

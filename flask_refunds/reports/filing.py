@@ -52,7 +52,10 @@ def file_name(report: str, period: Period, basis: Basis) -> str:
 def notes_of(period: Period, basis: Basis) -> dict[str, str]:
     """Return what a file says of its days."""
     days = "all" if period.first is None else f"{period.first} to {period.last}"
-    return {"Basis": f"by {basis} date", "Period": days}
+    notes = {"Basis": f"by {basis} date", "Period": days}
+    if basis == "order":
+        notes["Note"] = "Past days change when more is refunded of their orders."
+    return notes
 
 
 def _written(row: Any, column: Column) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import has_request_context, request
@@ -19,7 +20,7 @@ from flask_refunds import money, wired
 from flask_refunds.admin.pages import problem_page
 from flask_refunds.admin.refusals import explain
 from flask_refunds.admin.words import gettext
-from flask_refunds.errors import NotMigrated
+from flask_refunds.errors import NotMigrated, TooManyRows
 from flask_refunds.figures import requests
 from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.net import Netting
@@ -61,11 +62,12 @@ class HostReport(BaseView):
 
     def basis_choices(self) -> list[BasisChoice]:
         """Return both dates to go by, with the address of this page by each."""
-        asked = {name: value for name, value in request.args.items() if name != "basis"}
+        asked = [each for each in request.args.items(multi=True) if each[0] != "basis"]
+        rest = f"&{urlencode(asked)}" if asked else ""
         return [
             BasisChoice(
                 words=gettext(words).lower(),
-                url=str(self.get_url(".index", basis=basis, **asked)),
+                url=self.get_url(".index", basis=basis) + rest,
                 current=basis == self.basis,
             )
             for basis, words in CHOICES.items()
@@ -98,7 +100,7 @@ class HostReport(BaseView):
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return super()._run_view(fn, *args, **kwargs)
-        except NotMigrated as error:
+        except (NotMigrated, TooManyRows) as error:
             return problem_page(self, explain(error))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.admin.access import HostAccess
 from flask_refunds.admin.words import gettext
-from flask_refunds.figures.items import ITEM, SORTS, ItemFigures
+from flask_refunds.figures.items import ITEM, ORDERS, SORTS, ItemFigures, ordering
 from flask_refunds.figures.scope import Scope
 from flask_refunds.reports.choosing import Asked
 from flask_refunds.reports.columns import Column
@@ -39,26 +39,27 @@ class ItemsReportMixin(FiledReportMixin):
         dimensions = self.runtime.storefront.lines.dimensions
         by = {ITEM: gettext("Item")}
         by |= {name: gettext(name.replace("_", " ").capitalize()) for name in dimensions}
-        sorts = ["-net", *(sign + name for name in SORTS for sign in ("", "-"))]
-        return {"by": by, "sort": {name: name for name in sorts}}
+        return {"by": by, "sort": {order: order for order in ORDERS}}
 
     def query(self, asked: Asked) -> Query:
         return Query(
-            period=asked.period, basis=asked.basis, by=asked.more["by"], text=asked.more["q"]
+            period=asked.period,
+            basis=asked.basis,
+            by=asked.more["by"],
+            text=asked.more["q"],
+            sort=asked.more["sort"],
         )
 
     def read(self, session: Session, asked: Asked) -> Mapping[str, Any]:
         page = request.args.get("page", 1, type=int)
         if not 1 <= page <= _PAGES:
             abort(404)
-        sort = asked.more["sort"]
         scope = Scope.of(session, self.runtime.storefront, asked.period, asked.basis)
         blocks = ItemFigures(scope, by=asked.more["by"], text=asked.more["q"]).read(
             session,
-            sort=sort.removeprefix("-"),
-            descending=sort.startswith("-"),
             page=page - 1,
             limit=self.rows_per_page,
+            **ordering(asked.more["sort"]),
         )
         last = max((-(-block.count // self.rows_per_page) for block in blocks), default=1)
         return {

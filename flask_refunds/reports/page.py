@@ -1,6 +1,7 @@
 """What all report pages have in common: the choice of days, the table, the files."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from flask import Response, make_response, request
@@ -9,7 +10,9 @@ from flask_admin import expose
 from sqlalchemy.orm import Session
 
 from flask_refunds.admin.pages import Page
+from flask_refunds.admin.refusals import explain
 from flask_refunds.admin.words import gettext
+from flask_refunds.errors import TooManyRows
 from flask_refunds.reports.choosing import BASES, PRESETS, Asked, ask, basis_text, translated
 from flask_refunds.reports.columns import Column
 from flask_refunds.reports.downloads import csv_response, xlsx_response
@@ -77,7 +80,10 @@ class ReportMixin(Page):
         """Return the page; when something wrong was asked for, with that at its field."""
         found: Mapping[str, Any] = {}
         if not asked.errors:
-            found = self.runtime.sessions.read(lambda session: self.read(session, asked))
+            try:
+                found = self.runtime.sessions.read(lambda session: self.read(session, asked))
+            except TooManyRows as error:
+                return self.page(_refused(asked, error))
         text = self.render(
             self.template,
             asked=asked,
@@ -135,4 +141,15 @@ class FiledReportMixin(ReportMixin):
 
     def _download(self, response: Callable[[Table], Response]) -> ResponseReturnValue:
         asked = self.asked()
-        return self.page(asked) if asked.errors else response(self.file(asked))
+        if asked.errors:
+            return self.page(asked)
+        try:
+            return response(self.file(asked))
+        except TooManyRows as error:
+            return self.page(_refused(asked, error))
+
+
+def _refused(asked: Asked, error: TooManyRows) -> Asked:
+    """Return *asked* with what is wrong with it at its field."""
+    explained = explain(error)
+    return replace(asked, errors={explained.field or "": explained.message})

@@ -1,7 +1,7 @@
 """The postings of a period as a table: columns that never change, in the order of posting.
 
-So the file of a closed period is the same for ever, whatever is refunded, fails or is reversed
-afterwards.
+So by refund date the file of a closed period is the same for ever, whatever is refunded, fails or
+is reversed afterwards.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

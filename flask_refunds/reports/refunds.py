@@ -75,17 +75,21 @@ class RefundsReportMixin(FiledReportMixin):
 
     def choices(self) -> Mapping[str, Mapping[str, str]]:
         every = {"": gettext("All")}
-        reasons = self.runtime.config.reasons
-        listed = self.runtime.sessions.read(
-            lambda session: (requests.operators(session), requests.currencies(session))
+        operator = request.args.get("operator", "")
+        reasons, operators, currencies = self.runtime.sessions.read(
+            lambda session: (
+                requests.reasons(session),
+                requests.operators(session, operator),
+                requests.currencies(session),
+            )
         )
-        operators, currencies = listed
+        known = dict.fromkeys([*self.runtime.config.reasons, *reasons])
         statuses = ENTRIES if request.args.get("part") != "requests" else _states()
         return {
             "part": {part: gettext(words) for part, words in PARTS.items()},
             "status": every | {value: gettext(words) for value, words in statuses.items()},
             "method": every | {way.value: gettext(words) for way, words in WAYS.items()},
-            "reason": every | dict(reasons),
+            "reason": every | {code: reason_text(code) for code in known},
             "operator": every | {label: label for label in operators},
             "currency": every | {code: code for code in currencies},
         }

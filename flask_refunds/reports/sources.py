@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from flask_refunds.errors import ConfigurationError
-from flask_refunds.figures.bounds import bounded
-from flask_refunds.figures.buckets import Span, cut, fitting
+from flask_refunds.figures.bounds import cut_up
+from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.filters import EVERYTHING, Filters
-from flask_refunds.figures.items import ITEM, ItemFigures
+from flask_refunds.figures.items import ITEM, ItemFigures, ordering
 from flask_refunds.figures.periods import Basis, Period
 from flask_refunds.figures.requests import request_page
 from flask_refunds.figures.scope import Scope
@@ -35,6 +35,7 @@ class Query:
     basis: Basis = "refund"
     by: str = ITEM
     text: str = ""
+    sort: str = "-net"
     span: Span | None = None
     filters: Filters = EVERYTHING
 
@@ -47,7 +48,10 @@ class Source(Protocol):
     columns: tuple[Column, ...]
 
     def chunks(self, runtime: Runtime, query: Query) -> Iterator[Sequence[Any]]:
-        """Yield the rows, in order, each chunk of them read in a session of its own."""
+        """Yield the rows, in order, each chunk of them read in a session of its own.
+
+        Raises :exc:`~flask_refunds.errors.TooManyRows`.
+        """
 
 
 ITEMS_COLUMNS = (
@@ -131,7 +135,9 @@ class ItemsSource:
 
         def read(session: Session) -> Sequence[Any]:
             scope = Scope.of(session, runtime.storefront, query.period, query.basis)
-            blocks = ItemFigures(scope, by=query.by, text=query.text).read(session)
+            blocks = ItemFigures(scope, by=query.by, text=query.text).read(
+                session, **ordering(query.sort)
+            )
             return [row for block in blocks for row in block.rows]
 
         yield runtime.sessions.read(read)
@@ -148,11 +154,16 @@ class SummarySource:
         zone, now = runtime.config.zone, runtime.now()
 
         def read(session: Session) -> Sequence[Any]:
-            period = bounded(
-                session, runtime.storefront, query.period, query.basis, now=now, zone=zone
+            _, buckets = cut_up(
+                session,
+                runtime.storefront,
+                query.period,
+                query.span,
+                query.basis,
+                now=now,
+                zone=zone,
             )
-            buckets = cut(period, query.span or fitting(period), zone)
-            scope = Scope.of(session, runtime.storefront, period, query.basis, buckets)
+            scope = Scope.of(session, runtime.storefront, query.period, query.basis, buckets)
             return [
                 {"first": bucket.first, "last": bucket.last, **figures_of(summary)}
                 for block in read_blocks(session, scope)

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.admin.access import HostAccess
 from flask_refunds.admin.words import gettext
-from flask_refunds.figures.bounds import bounded
-from flask_refunds.figures.buckets import MOST, Span, cut, fitting, spans
+from flask_refunds.figures.bounds import cut_up
+from flask_refunds.figures.buckets import Span
 from flask_refunds.figures.periods import Period
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.summary import Summary, read_blocks, read_summary
@@ -47,19 +47,21 @@ class SummaryReportMixin(FiledReportMixin):
 
     def read(self, session: Session, asked: Asked) -> Mapping[str, Any]:
         storefront, zone = self.runtime.storefront, self.runtime.config.zone
-        period = bounded(
-            session, storefront, asked.period, asked.basis, now=self.runtime.now(), zone=zone
+        span, buckets = cut_up(
+            session,
+            storefront,
+            asked.period,
+            self.query(asked).span,
+            asked.basis,
+            now=self.runtime.now(),
+            zone=zone,
         )
-        span = Span(asked.more["by"]) if asked.more["by"] else fitting(period)
-        too_many = spans(period, span) > MOST
-        buckets = cut(period, Span.MONTH if too_many else span, zone)
-        blocks = read_blocks(session, Scope.of(session, storefront, period, asked.basis, buckets))
+        scope = Scope.of(session, storefront, asked.period, asked.basis, buckets)
+        blocks = read_blocks(session, scope)
         before = asked.choice.before(zone)
         return {
             "blocks": blocks,
-            "span_words": gettext(SPANS[Span.MONTH if too_many else span]),
-            "too_many": too_many,
-            "period": period,
+            "span_words": gettext(SPANS[span]),
             "before": before,
             "totals_before": self._before(session, asked, before),
             "columns": [c for c in self.columns if c.shown and self._has(c, blocks)],

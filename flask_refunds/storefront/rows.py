@@ -64,7 +64,7 @@ def order_row(storefront: Storefront, row: Any) -> OrderRow:
         customer_ref=customer_ref,
         customer_name=row.guest_name or "",
         customer_email=row.guest_email or "",
-        placed_at=_utc(row.placed_at, storefront, "Orders.placed_at"),
+        placed_at=as_utc(row.placed_at, storefront, "Orders.placed_at"),
         currency=currency,
         total=orders.total.read(row.total, currency),
         is_paid=bool(row.paid),
@@ -249,7 +249,7 @@ def _prior(
                 ref=key.to_ref(raw),
                 order_ref=owner.ref,
                 amount=amount,
-                at=_utc(row.at, storefront, "PriorRefunds.at"),
+                at=as_utc(row.at, storefront, "PriorRefunds.at"),
                 succeeded=bool(row.succeeded),
                 gateway_id=_id(row.gateway_id) if p.gateway_id is not None else None,
                 line_ref=named(row, "line"),
@@ -259,7 +259,8 @@ def _prior(
     return found
 
 
-def _utc(value: Any, storefront: Storefront, name: str) -> datetime:
+def as_utc(value: Any, storefront: Storefront, name: str) -> datetime:
+    """Return *value*, a time of the host's from the attribute *name*, as an aware UTC time."""
     if not isinstance(value, datetime):
         raise MappingError(f"{name} gave {value!r}, which is no date and time. Map a DateTime.")
     if value.tzinfo is None:

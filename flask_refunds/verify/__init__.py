@@ -6,6 +6,7 @@ Nothing is written. :func:`verify_gateway` compares with the gateway.
 """
 
 from flask_refunds.runtime import Runtime
+from flask_refunds.verify.copies import copies, dates, reversals
 from flask_refunds.verify.documents import (
     accounts,
     allocations,
@@ -16,8 +17,9 @@ from flask_refunds.verify.documents import (
 )
 from flask_refunds.verify.findings import Check, Finding
 from flask_refunds.verify.gateway import Comparison, Total, verify_gateway
-from flask_refunds.verify.postings import claims, copies, postings, reversals
+from flask_refunds.verify.postings import claims, postings
 from flask_refunds.verify.reports import compare_reports
+from flask_refunds.verify.trails import trails
 
 __all__ = ["CHECKS", "Comparison", "Finding", "Total", "verify", "verify_gateway"]
 
@@ -30,6 +32,8 @@ CHECKS: tuple[Check, ...] = (
     postings,
     reversals,
     copies,
+    dates,
+    trails,
     gateway_ids,
     claims,
 )

@@ -8,11 +8,32 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.models import Account, Allocation, Line, Posting, Refund, Transfer
 from flask_refunds.states import RESERVING, TransferState, derive_refund_state
-from flask_refunds.verify.findings import COMPONENTS, Finding, differing, is_current, sums
+from flask_refunds.verify.findings import (
+    COMPONENTS,
+    NO_MONEY,
+    Finding,
+    currency_of,
+    differing,
+    is_current,
+    sums,
+)
 
 
 def accounts(session: Session) -> Iterator[Finding]:
-    """Yield accounts that do not add up, or give back more than there is."""
+    """Yield accounts that are missing, do not add up, or give back more than there is.
+
+    What an account has of the host (``captured``, ``prior``) is as old as its last refund, and the
+    host may have refunded since: it is not compared with the host's rows.
+    """
+    yield from differing(
+        session,
+        "account_missing",
+        "The order of every refund has an account, which guards its balance",
+        ("refund",),
+        select(Refund.id, NO_MONEY, Refund.order_ref, Account.order_ref)
+        .outerjoin(Account, Account.order_ref == Refund.order_ref)
+        .where(Account.order_ref.is_(None)),
+    )
     reserved = (
         select(Transfer.order_ref, func.sum(Transfer.amount).label("amount"))
         .where(Transfer.state.in_(RESERVING))
@@ -25,17 +46,18 @@ def accounts(session: Session) -> Iterator[Finding]:
         "account_committed",
         "An account's committed money is what its transfers reserve or gave back",
         ("order",),
-        select(Account.order_ref, expected, Account.committed)
+        select(Account.order_ref, Account.currency, expected, Account.committed)
         .outerjoin(reserved, reserved.c.order_ref == Account.order_ref)
         .where(Account.committed != expected),
     )
+    given = Account.prior + Account.committed
     yield from differing(
         session,
         "account_over_paid",
         "An account gives back at most what was paid",
         ("order",),
-        select(Account.order_ref, Account.paid, Account.prior + Account.committed).where(
-            Account.prior + Account.committed > Account.paid
+        select(Account.order_ref, Account.currency, Account.paid, given).where(
+            given > Account.paid
         ),
     )
     yield from differing(
@@ -43,14 +65,14 @@ def accounts(session: Session) -> Iterator[Finding]:
         "account_over_captured",
         "An account gives back at most what the host said was captured when last looked",
         ("order",),
-        select(Account.order_ref, Account.captured, Account.prior + Account.committed).where(
-            Account.prior + Account.committed > Account.captured
+        select(Account.order_ref, Account.currency, Account.captured, given).where(
+            given > Account.captured
         ),
     )
 
 
 def refunds(session: Session) -> Iterator[Finding]:
-    """Yield refunds that are not the sum of their lines and of their transfers."""
+    """Yield refunds that are not the sum of their lines and transfers, or of another order."""
     for code, what, header, part in (
         ("refund_lines", "A refund's amount is the sum of its lines", Refund.amount, Line.paid),
         ("refund_tax", "A refund's tax is the sum of its lines' tax", Refund.tax, Line.tax),
@@ -61,9 +83,9 @@ def refunds(session: Session) -> Iterator[Finding]:
             code,
             what,
             ("refund",),
-            select(Refund.id, expected, header)
+            select(Refund.id, Refund.currency, expected, header)
             .outerjoin(Line, Line.refund_id == Refund.id)
-            .group_by(Refund.id, header)
+            .group_by(Refund.id, Refund.currency, header)
             .having(header != expected),
         )
     found = func.coalesce(func.sum(Transfer.amount), 0)
@@ -72,10 +94,19 @@ def refunds(session: Session) -> Iterator[Finding]:
         "refund_transfers",
         "A refund's amount is the sum of its current transfers",
         ("refund",),
-        select(Refund.id, Refund.amount, found)
+        select(Refund.id, Refund.currency, Refund.amount, found)
         .outerjoin(Transfer, and_(Transfer.refund_id == Refund.id, is_current()))
-        .group_by(Refund.id, Refund.amount)
+        .group_by(Refund.id, Refund.currency, Refund.amount)
         .having(Refund.amount != found),
+    )
+    yield from differing(
+        session,
+        "transfer_order",
+        "A transfer is about the order of its refund",
+        ("refund", "transfer"),
+        select(Refund.id, Transfer.id, NO_MONEY, Refund.order_ref, Transfer.order_ref)
+        .join(Transfer, Transfer.refund_id == Refund.id)
+        .where(Transfer.order_ref != Refund.order_ref),
     )
 
 
@@ -113,7 +144,7 @@ def currencies(session: Session) -> Iterator[Finding]:
             "currency",
             what,
             ("refund", name),
-            select(Refund.id, key, Refund.currency, model.currency)
+            select(Refund.id, key, NO_MONEY, Refund.currency, model.currency)
             .join(model, model.refund_id == Refund.id)
             .where(model.currency != Refund.currency),
         )
@@ -122,7 +153,7 @@ def currencies(session: Session) -> Iterator[Finding]:
         "currency",
         what,
         ("refund", "order"),
-        select(Refund.id, Account.order_ref, Refund.currency, Account.currency)
+        select(Refund.id, Account.order_ref, NO_MONEY, Refund.currency, Account.currency)
         .join(Account, Account.order_ref == Refund.order_ref)
         .where(Account.currency != Refund.currency),
     )
@@ -136,9 +167,9 @@ def allocations(session: Session) -> Iterator[Finding]:
         "transfer_allocations",
         "A transfer's amount is the sum of what it carries of the lines",
         ("refund", "transfer"),
-        select(Transfer.refund_id, Transfer.id, Transfer.amount, found)
+        select(Transfer.refund_id, Transfer.id, Transfer.currency, Transfer.amount, found)
         .outerjoin(Allocation, Allocation.transfer_id == Transfer.id)
-        .group_by(Transfer.refund_id, Transfer.id, Transfer.amount)
+        .group_by(Transfer.refund_id, Transfer.id, Transfer.currency, Transfer.amount)
         .having(Transfer.amount != found),
     )
     carried = (
@@ -155,7 +186,8 @@ def allocations(session: Session) -> Iterator[Finding]:
             "line_allocations",
             f"The {name} of a line is the sum of what its current transfers carry",
             ("refund", "line"),
-            select(Line.refund_id, Line.id, expected, got)
+            select(Line.refund_id, Line.id, currency_of(name, Refund), expected, got)
+            .join(Refund, Refund.id == Line.refund_id)
             .outerjoin(carried, carried.c.line_id == Line.id)
             .where(expected != got),
         )
@@ -173,6 +205,7 @@ def gateway_ids(session: Session) -> Iterator[Finding]:
             Transfer.gateway_refund_id,
             func.min(Transfer.id),
             func.max(Transfer.id),
+            NO_MONEY,
             literal(1),
             count,
         )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from flask import Flask
@@ -242,6 +243,27 @@ def test_a_base_that_builds_a_select_is_netted_in_its_place(shop: Shop) -> None:
         ("2026-03-11", "4500"),
         ("2026-03-11", "0"),
     }
+
+
+def test_the_other_date_keeps_whatever_else_the_url_says(shop: Shop) -> None:
+    """Also what Flask would take for its own: the page is no error, and leads nowhere else."""
+    odd = {"endpoint": "x", "self": "1", "_method": "DELETE", "_scheme": "ftp", "_anchor": "a"}
+
+    with shop.app.test_request_context("/admin/sales/", query_string={**odd, "item": ["a&b", "c"]}):
+        [view] = [view for view in shop.admin._views if isinstance(view, NetSales)]
+        urls = [choice.url.partition("?") for choice in view.basis_choices()]
+
+    assert [(path, parse_qs(asked)) for path, _, asked in urls] == [
+        (
+            "/admin/sales/",
+            {
+                **{name: [value] for name, value in odd.items()},
+                "basis": [basis],
+                "item": ["a&b", "c"],
+            },
+        )
+        for basis in ("refund", "order")
+    ]
 
 
 class Index(AdminIndexView):

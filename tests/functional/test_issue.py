@@ -70,6 +70,15 @@ def test_the_same_form_is_a_whole_page_without_scripts(shop: Shop) -> None:
     assert "lines-0-quantity" in form_of(html)
 
 
+def test_an_odd_url_is_no_error(shop: Shop) -> None:
+    client, odd = shop.client(), "endpoint=x&self=1&_method=DELETE&_anchor=a"
+
+    page = client.get(f"/admin/refunds_issue/?order={token(shop, 'plain')}&{odd}")
+
+    assert page.status_code == 200
+    assert odd.replace("&", "&amp;") in page.text
+
+
 def test_opening_it_writes_nothing(shop: Shop, modal: Modal) -> None:
     assert modal.values["reason"] == ""
     assert "to_card" not in modal.values

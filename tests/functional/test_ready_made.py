@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from example_app import db
-from flask_refunds.figures.buckets import MOST
+from flask_refunds.figures import requests
+from flask_refunds.figures.periods import BASES
 from flask_refunds.models import Base
 from flask_refunds.reports import ItemsReportMixin
 from tests.functional.conftest import Shop
@@ -109,6 +110,23 @@ def test_items_are_sorted_by_their_columns(refunded: Shop, admin: FlaskClient) -
     assert page.count('aria-sort="descending"') == 2  # once for each currency
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "-refunded", ""])
+def test_the_file_of_items_is_in_the_order_of_the_page(
+    refunded: Shop, admin: FlaskClient, sort: str
+) -> None:
+    page = admin.get(ITEMS, query_string={**ALL, "sort": sort}).text
+    dollars = page[page.index('id="refunds-items-USD"') :].split("</table>")[0]
+    named = [
+        row["name"]
+        for row in rows(admin, ITEMS, sort=sort)
+        if row["currency"] == "USD" and row["kind"] == "line"
+    ]
+
+    places = [dollars.index(name) for name in named]
+    assert places == sorted(places)
+    assert len(named) > 3
+
+
 def test_items_are_grouped_by_what_the_mapping_keeps(refunded: Shop, admin: FlaskClient) -> None:
     by_item = rows(admin, ITEMS)
     with refunded.app.app_context():
@@ -177,6 +195,19 @@ def test_a_wrong_choice_is_answered_at_its_field(
         assert on_the_form == (f'aria-describedby="refunds-{field}-error"' in answer.text)
 
 
+def test_a_form_sent_unchanged_keeps_its_preset(shop: Shop, admin: FlaskClient) -> None:
+    page = admin.get(SUMMARY, query_string={"period": "this_year", "basis": "order"}).text
+    form = page[page.index('<form class="refunds-report-dates"') :].split("</form>")[0]
+    inputs = re.findall(r'name="(period|start|end)"\s+value="([^"]+)"', form)
+
+    again = admin.get(SUMMARY, query_string={**dict(inputs), "basis": "order"}).text
+
+    assert dict(inputs)["period"] == "this_year"
+    assert "Before" in again[again.index("<tfoot") :]
+    assert again[again.index("<tfoot") :].split("</tfoot>")[0] in page
+    assert re.search(r'aria-current="true"\s+href="[^"]*period=this_year', again)
+
+
 def test_the_summary_has_the_period_before_beside_its_total(shop: Shop, admin: FlaskClient) -> None:
     page = admin.get(SUMMARY, query_string={"start": "2026-03-12", "end": "2026-03-14"}).text
     foot = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page[page.index("<tfoot") :]))
@@ -198,14 +229,23 @@ def test_the_summary_is_cut_as_asked(shop: Shop, admin: FlaskClient, by: str, fi
     assert total(found, "sales") == total(rows(admin, SUMMARY, **MARCH), "sales")
 
 
-def test_too_many_days_are_shown_as_months_and_that_is_said(shop: Shop, admin: FlaskClient) -> None:
-    first = date(2026, 3, 31) - timedelta(days=MOST + 5)
-    args = {"start": first.isoformat(), "end": "2026-03-31", "by": "day"}
+@pytest.mark.parametrize("part", ["", "csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("args", "field"),
+    [
+        ({"start": "2022-01-01", "end": "2026-03-31", "by": "day"}, "by"),
+        ({"start": "1970-01-01", "end": "3000-12-31"}, "end"),
+        ({"start": "1970-01-01", "end": "3000-12-31", "by": "month"}, "by"),
+    ],
+)
+def test_more_rows_than_a_table_has_are_refused_at_the_field(
+    shop: Shop, admin: FlaskClient, part: str, args: dict[str, str], field: str
+) -> None:
+    answer = admin.get(SUMMARY + part, query_string=args)
 
-    page = admin.get(SUMMARY, query_string=args).text
-
-    assert "months are shown" in page
-    assert page.count("data-refunds-label") <= 2 * (MOST // 28 + 2)
+    assert answer.status_code == 422
+    assert "More than 1,200 rows" in answer.text
+    assert answer.text.count(f'aria-describedby="refunds-{field}-error"') == 1
 
 
 def test_all_time_begins_with_the_first_sale(shop: Shop, admin: FlaskClient) -> None:
@@ -263,6 +303,28 @@ def test_refunds_are_filtered_and_the_file_with_them(refunded: Shop, admin: Flas
     assert "Choose other filters" in nothing
 
 
+@pytest.mark.parametrize("part", ["postings", "requests"])
+def test_a_reason_of_old_settings_and_an_operator_beyond_the_list_can_be_chosen(
+    shop: Shop, admin: FlaskClient, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+    with shop.app.app_context(), shop.runtime.sessions.open() as session:
+        for table in ("refund", "posting"):
+            session.execute(text(f"UPDATE refunds_{table} SET reason = 'recalled'"))
+        session.commit()
+    monkeypatch.setattr(requests, "LISTED", 0)
+
+    page = admin.get(REFUNDS, query_string={"part": part}).text
+    assert '<option value="recalled" >' in page
+    assert '<option value="Anna Admin"' not in page
+    for name, value in (("reason", "recalled"), ("operator", "Anna Admin")):
+        assert rows(admin, REFUNDS, part=part, **{name: value}) != []
+        page = admin.get(REFUNDS, query_string={"part": part, name: value}).text
+        assert f'<option value="{value}" selected>' in page
+    nobody = admin.get(REFUNDS, query_string={"part": part, "operator": "Nobody"})
+    assert nobody.status_code == 422
+
+
 def test_requests_are_filtered_by_their_state(refunded: Shop, admin: FlaskClient) -> None:
     for state, count in (("failed", 1), ("started", 1), ("completed", 4), ("reversed", 0)):
         found = rows(admin, REFUNDS, part="requests", status=state)
@@ -301,12 +363,31 @@ def test_the_date_that_a_report_goes_by_is_on_the_page_and_in_its_files(
     for page in (ITEMS, SUMMARY, REFUNDS):
         shown = admin.get(page, query_string={**ALL, "basis": "order"}).text
         assert "By order date" in shown
+        assert "past days change when more is refunded of their orders" in shown
         assert "basis=order" in shown
         assert {row["basis"] for row in rows(admin, page, basis="order")} <= {"order"}
         assert {row["basis"] for row in rows(admin, page)} == {"refund"}
     by_order = rows(admin, SUMMARY, **MARCH, basis="order")
     assert total(by_order, "refunds") == total(rows(admin, SUMMARY), "refunds")
     assert total(rows(admin, SUMMARY, **MARCH), "refunds") == 0
+
+
+def test_a_closed_period_is_open_by_order_date_and_its_workbook_says_so(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    def files(basis: str) -> list[str]:
+        args = {**MARCH, "basis": basis}
+        with admin.get(f"{REFUNDS}xlsx", query_string=args) as answer:
+            book = load_workbook(io.BytesIO(answer.data))
+        notes = dict([cell.value for cell in line[:2]] for line in book["About"].iter_rows())
+        return [admin.get(f"{REFUNDS}csv", query_string=args).text, str(notes.get("Note"))]
+
+    before = {basis: files(basis) for basis in BASES}
+    shop.issue("cash", everything=True, to_card=False, other_kind="cash")
+
+    assert files("refund") == before["refund"] == [before["refund"][0], "None"]
+    assert files("order")[0] != before["order"][0]
+    assert "Past days change" in before["order"][1]
 
 
 def test_a_workbook_has_the_rows_of_the_csv_as_numbers_and_dates(

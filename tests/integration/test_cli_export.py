@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 from openpyxl import load_workbook
+from sqlalchemy import update
 
+from example_app import db
+from example_app.models import OrderItem
 from flask_refunds.cli import exporting
 from flask_refunds.reports.postings import FIELDS
 from tests.conftest import RunFlask, StartFlask
@@ -86,6 +89,34 @@ def test_postings_go_to_standard_output_as_the_page_gives_them(run: Run) -> None
 )
 def test_options_choose_among_the_postings(run: Run, words: tuple[str, ...], numbers: str) -> None:
     assert listed(run("export", "postings", *words)) == list(numbers)
+
+
+def test_items_are_searched_and_sorted_as_on_their_page(run: Run, quiet_shop: Workshop) -> None:
+    for name in ("Cup", "Cap", "Tee"):
+        order, _ = quiet_shop.sell(1000)
+        change = update(OrderItem).where(OrderItem.order_id == int(order)).values(name=name, sku="")
+        with quiet_shop.app.app_context():
+            db.session.execute(change)
+            db.session.commit()
+
+    def names(*words: str) -> list[str]:
+        return [row["name"] for row in rows(run("export", "items", "--period", "today", *words))]
+
+    assert names("--text", "c", "--sort", "name") == ["Cap", "Cup"]
+    assert names("--text", "c", "--sort", "-name") == ["Cup", "Cap"]
+    assert names("--text", "cu") == ["Cup"]
+
+
+@pytest.mark.parametrize(("by", "option"), [(("--by", "day"), "--by"), ((), "--end")])
+def test_more_rows_than_a_table_has_are_refused(
+    run: Run, tmp_path: Path, by: tuple[str, ...], option: str
+) -> None:
+    days, path = ("--start", "1970-01-01", "--end", "3000-12-31"), tmp_path / "summary.csv"
+
+    result = run("export", "summary", *days, *by, "--output", str(path))
+
+    assert (result.exit_code, path.exists()) == (2, False)
+    assert f"{option}: more than 1200 rows" in result.stderr
 
 
 def test_the_period_by_name_is_the_stores(run: Run, quiet_shop: Workshop) -> None:
@@ -202,6 +233,8 @@ def test_a_link_stays_a_link_and_a_device_a_device(run: Run, tmp_path: Path) -> 
     ("words", "said"),
     [
         (("sales",), "'sales' is not"),
+        (("items", "--sort", "colour"), "--sort 'colour' is not one of -net, net,"),
+        (("summary", "--text", "Mug"), "--text is nothing for summary. It takes --by."),
         (("postings", "--format", "pdf"), "--format"),
         (("postings", "--period", "fortnight"), "--period"),
         (

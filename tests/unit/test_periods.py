@@ -113,6 +113,25 @@ def test_everything_has_no_bounds() -> None:
     assert chosen.basis == "order"
 
 
+@pytest.mark.parametrize("preset", Preset)
+def test_a_preset_is_kept_with_its_days_and_compares_with_the_same_before(preset: Preset) -> None:
+    chosen = choose({"period": preset.value}, now=NOW, zone=PARIS)
+    sent = {**chosen.typed, "period": preset.value}  # as the form does
+
+    for args in (chosen.args, sent):
+        again = choose(args, now=NOW, zone=PARIS)
+        assert (again.preset, again.period) == (preset, chosen.period)
+        assert again.before(PARIS) == chosen.before(PARIS)
+
+
+def test_the_days_count_when_a_preset_has_others_by_now() -> None:
+    days = {"start": "2026-02-01", "end": "2026-02-10"}
+
+    for named in ("this_month", "all", "moon"):
+        chosen = choose({**days, "period": named}, now=NOW, zone=PARIS)
+        assert (chosen.preset, chosen.args) == (None, days)
+
+
 @given(first=st.dates(date(1970, 1, 1), date(2100, 1, 1)), days=st.integers(0, 500))
 def test_the_arguments_of_a_period_say_it_again(first: date, days: int) -> None:
     period = Period.of_days(first, first + timedelta(days=days), NEW_YORK)
