@@ -3,12 +3,14 @@
 What is known about a gateway stands in ``refunds_gateway``, so that all workers see the same. A
 gateway that gave no answer to ``REFUNDS_BREAKER_AFTER`` attempts in a row counts as down: one
 alert is logged and one signal sent, nothing is claimed any more but one transfer from time to
-time, and the first answer, even a refusal, ends it.
+time, and the first answer to an attempt to move money, even a refusal, ends it.
 """
 
 import logging
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import update
@@ -49,13 +51,15 @@ def down(session: Session, name: str) -> Down | None:
 def pause(session: Session, runtime: Runtime, name: str, now: datetime) -> datetime | None:
     """Return until when nothing may be sent to the gateway *name*; ``None``: go on.
 
-    While it is down, the one caller that comes first after the pause may go on and try it.
+    While it is down, the one caller that comes first after the pause may go on and try it. The
+    others are told moments that are not all the same.
     """
     known = down(session, name)
     if known is None:
         return None
+    spread = timedelta(seconds=random.uniform(0, runtime.config.retry_interval / 2))  # noqa: S311
     if known.probe_at > now:
-        return known.probe_at
+        return known.probe_at + spread
     ends = now + timedelta(seconds=runtime.config.lease)
     taken: Any = session.execute(
         update(Gateway)
@@ -63,7 +67,7 @@ def pause(session: Session, runtime: Runtime, name: str, now: datetime) -> datet
         .values(probe_at=ends)
         .execution_options(synchronize_session=False)
     )
-    return None if taken.rowcount == 1 else ends
+    return None if taken.rowcount == 1 else ends + spread
 
 
 def is_suspect(runtime: Runtime, name: str) -> bool:
@@ -77,39 +81,47 @@ def is_suspect(runtime: Runtime, name: str) -> bool:
     return runtime.sessions.read(read)
 
 
-def note(runtime: Runtime, name: str, *, answered: bool, reason: str, began: datetime) -> None:
+def note(
+    runtime: Runtime, name: str, *, answered: bool | None, reason: str, began: datetime
+) -> None:
     """Remember whether the gateway *name* *answered* an attempt that *began* then (UTC).
 
+    ``None`` does not tell: it only looked, which can work when paying does not, or was not asked.
     *reason* says what came instead of an answer.
     """
-    if answered:
-        _answered(runtime, name)
-    else:
+    if answered is False:
+        work = partial(_failed, runtime=runtime, name=name, reason=reason, began=began)
         try:
-            runtime.sessions.transact(lambda session: _failed(session, runtime, name, reason, began))
+            runtime.sessions.transact(work)
         except IntegrityError:  # two first failures at once: the row is there now
-            runtime.sessions.transact(lambda session: _failed(session, runtime, name, reason, began))
+            runtime.sessions.transact(work)
+    elif _is_marked(runtime, name):  # hardly ever: nothing to write when all is well
+        runtime.sessions.transact(
+            partial(_answered if answered else _let_others_try, runtime=runtime, name=name)
+        )
 
 
-def _answered(runtime: Runtime, name: str) -> None:
+def _is_marked(runtime: Runtime, name: str) -> bool:
     row = runtime.sessions.read(lambda session: session.get(Gateway, name))
-    if row is None or (row.failures == 0 and row.opened_at is None):
-        return  # nothing to write, as nearly always
-
-    def work(session: Session) -> None:
-        known = session.get_one(Gateway, name, with_for_update=True, populate_existing=True)
-        was_down = known.opened_at
-        known.failures = known.probes = 0
-        known.opened_at = known.probe_at = None
-        if was_down is not None:
-            _tell(session, runtime, name, None)
-
-    runtime.sessions.transact(work)
+    return row is not None and (row.failures > 0 or row.opened_at is not None)
 
 
-def _failed(
-    session: Session, runtime: Runtime, name: str, reason: str, began: datetime
-) -> None:
+def _answered(session: Session, *, runtime: Runtime, name: str) -> None:
+    known = session.get_one(Gateway, name, with_for_update=True, populate_existing=True)
+    was_down = known.opened_at is not None
+    known.failures = known.probes = 0
+    known.opened_at = known.probe_at = None
+    if was_down:
+        _tell(session, runtime, name, None)
+
+
+def _let_others_try(session: Session, *, runtime: Runtime, name: str) -> None:
+    known = session.get_one(Gateway, name, with_for_update=True, populate_existing=True)
+    if known.opened_at is not None:
+        known.probe_at = runtime.now()
+
+
+def _failed(session: Session, *, runtime: Runtime, name: str, reason: str, began: datetime) -> None:
     row = session.get(Gateway, name, with_for_update=True, populate_existing=True)
     if row is None:
         row = Gateway(name=name, failures=0, probes=0, reason="")

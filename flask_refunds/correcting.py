@@ -41,7 +41,7 @@ def retry(
         new_generation(transfer)
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
         transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
-        transfer.completed_at = transfer.settled_at = None
+        transfer.completed_at = transfer.settled_at = transfer.waiting_since = None
         transfer.attempts = transfer.polls = 0
         transfer.next_attempt_at = runtime.now()
         lifecycle.change(

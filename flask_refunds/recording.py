@@ -1,7 +1,6 @@
 """Recording what is known after an attempt: only with the claim's token, once."""
 
 import logging
-import random
 import secrets
 from datetime import datetime, timedelta
 
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
 from flask_refunds.accounts import lock
+from flask_refunds.backoff import backoff
 from flask_refunds.errors import AboveBalance
 from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
 from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcome, Refused, Wait
@@ -17,8 +17,6 @@ from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, TransferState
 
 log = logging.getLogger("flask_refunds")
-
-LONGEST_WAIT = 3600.0
 
 
 def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
@@ -65,6 +63,7 @@ def accept(
     transfer.gateway_at = outcome.at
     transfer.failure_code = transfer.failure_message = None
     transfer.settled_at = now if outcome.settled else None
+    transfer.waiting_since = None if outcome.settled else now
     if not outcome.settled:
         transfer.poll_at = now + timedelta(seconds=runtime.config.settle_interval)
     if outcome.settled or runtime.config.complete_on == "accepted":
@@ -119,12 +118,6 @@ def new_generation(transfer: Transfer) -> None:
     transfer.operation = None
 
 
-def backoff(first: float, tries: int) -> timedelta:
-    """Return how long to wait after *tries* tries: doubling from *first* seconds, with jitter."""
-    longest = min(first * 2.0 ** min(tries - 1, 16), LONGEST_WAIT)
-    return timedelta(seconds=longest * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
-
-
 def _short(text: str | None) -> str | None:
     """Return a gateway's word as our columns hold it."""
     return text[:NAME_LENGTH] if text is not None else None
@@ -156,6 +149,7 @@ def _wait(
     settling = outcome.detail is Detail.WAITING_FOR_SETTLEMENT
     first = runtime.config.settle_interval if settling else runtime.config.retry_interval
     transfer.next_attempt_at = now + backoff(first, transfer.attempts)
+    transfer.waiting_since = transfer.waiting_since or now
     lifecycle.change(
         session,
         runtime,
@@ -174,15 +168,16 @@ def _hold(
     session: Session, runtime: Runtime, transfer: Transfer, outcome: Look, now: datetime
 ) -> None:
     transfer.claim_token = transfer.lease_until = None
-    transfer.detail = Detail.OUTCOME_UNKNOWN
+    transfer.detail = outcome.detail
     transfer.next_attempt_at = now + backoff(runtime.config.retry_interval, transfer.attempts)
+    transfer.waiting_since = transfer.waiting_since or now
     lifecycle.record(
         session,
         transfer.refund,
         transfer,
         now=now,
         actor=SYSTEM,
-        action="outcome_unknown",
+        action=outcome.detail,
         why=outcome.message,
         data={"code": outcome.code},
     )
@@ -240,6 +235,7 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
         _flag(session, transfer, now, "The gateway may have paid what was given back otherwise.")
         return
     transfer.failure_code = transfer.failure_message = transfer.failed_at = None
+    transfer.waiting_since = now
 
 
 def _flag(session: Session, transfer: Transfer, now: datetime, why: str) -> None:
