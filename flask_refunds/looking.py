@@ -6,7 +6,7 @@ certain end is looked for by its own reference, of whatever generation it was.
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_refunds.gateways.base import (
     Ambiguous,
@@ -16,6 +16,7 @@ from flask_refunds.gateways.base import (
     NotThere,
     RefundGateway,
     Rejected,
+    Unavailable,
 )
 from flask_refunds.models import Attempt, Transfer
 from flask_refunds.outcomes import (
@@ -66,13 +67,13 @@ def look_first(
     """Return what became of the *earlier* calls; ``None`` when certainly none of them landed."""
     try:
         # Before looking: what lands while we look would be missed by a look that came too early.
-        over = _window_is_over(runtime, gateway, earlier)
+        over = runtime.now() >= window_ends(runtime, gateway, earlier)
         found = _find(gateway, claim, earlier)
     except GatewayError as error:
-        return Look.that_failed(error.message)
+        return Look.that_failed(error)
     except Exception as error:
         log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
-        return Look.that_failed(type(error).__name__)
+        return Look.that_failed(Unavailable(type(error).__name__))
     if found is not None:
         return found
     if not over:
@@ -91,6 +92,15 @@ def look_after(gateway: RefundGateway, claim: Claim, refusal: Declined | Rejecte
 def call_may_begin(runtime: Runtime) -> timedelta:
     """Return how long after its announcement a call may begin."""
     return timedelta(seconds=runtime.config.gateway_timeout / 4)
+
+
+def window_ends(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> datetime:
+    """Return when (UTC) a request of the last call can no longer land at the gateway."""
+    window = runtime.config.late_window
+    if window is None:
+        window = gateway.capabilities.late_window
+    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
+    return earlier.called_at + call_may_begin(runtime) + wait
 
 
 def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outcome | None:
@@ -112,12 +122,3 @@ def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outc
             return Look.for_person("ambiguous", f"These refunds carry our reference: {listed}.")
         assert isinstance(seen, NotThere)
     return None
-
-
-def _window_is_over(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> bool:
-    """Return whether a request of the last call can no longer land at the gateway."""
-    window = runtime.config.late_window
-    if window is None:
-        window = gateway.capabilities.late_window
-    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
-    return runtime.now() >= earlier.called_at + call_may_begin(runtime) + wait

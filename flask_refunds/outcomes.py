@@ -211,9 +211,10 @@ class Look:
         )
 
     @classmethod
-    def that_failed(cls, words: str) -> Self:
+    def that_failed(cls, error: GatewayError) -> Self:
         """The looking itself failed: what we look for is as unknown as before."""
-        return cls(code="look_failed", message=words, answered=False)
+        answered = None if isinstance(error, NotFound) else False  # of this sale, not of others
+        return cls(code="look_failed", message=error.message, answered=answered)
 
     @classmethod
     def for_person(cls, code: str, message: str) -> Self:

@@ -12,7 +12,7 @@ from flask_refunds.backoff import backoff
 from flask_refunds.errors import AboveBalance
 from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
 from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcome, Refused, Wait
-from flask_refunds.policy import SYSTEM
+from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, TransferState
 
@@ -54,9 +54,19 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
 
 
 def accept(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Accepted, now: datetime
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    outcome: Accepted,
+    now: datetime,
+    *,
+    actor: Actor = SYSTEM,
+    action: str = "",
+    why: str = "",
 ) -> None:
     """Record that the gateway has *transfer*: Completed now, or when it settles (the setting)."""
+    action = action or ("voided" if outcome.operation == VOID else "refunded")
+    data = {"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status}
     transfer.operation = outcome.operation
     transfer.gateway_refund_id = outcome.gateway_refund_id
     transfer.gateway_status = _short(outcome.raw_status)
@@ -73,11 +83,11 @@ def accept(
             transfer,
             TransferState.COMPLETED,
             now=now,
-            actor=SYSTEM,
-            action="voided" if outcome.operation == VOID else "refunded",
+            actor=actor,
+            action=action,
             detail=Detail.SETTLED if outcome.settled else Detail.ACCEPTED,
-            why=outcome.message or "",
-            data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+            why=why or outcome.message or "",
+            data=data,
         )
         return
     transfer.claim_token = transfer.lease_until = transfer.next_attempt_at = None
@@ -87,9 +97,10 @@ def accept(
         transfer.refund,
         transfer,
         now=now,
-        actor=SYSTEM,
-        action="accepted",
-        data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+        actor=actor,
+        action="accepted" if actor is SYSTEM else action,
+        why=why,
+        data=data,
     )
 
 

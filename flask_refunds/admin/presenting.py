@@ -67,6 +67,7 @@ _FAILURES: dict[str, str] = {
     "voided": "The sale was cancelled at the gateway already.",
     "not_refundable": "The gateway cannot refund this sale in its present state.",
     "configuration": "The gateway's settings are missing or wrong.",
+    "not_done": "It was never made, and its gateway is not set up in this shop any more.",
     "balance_changed": "The shop gave the money back another way while this was waiting.",
 }
 
