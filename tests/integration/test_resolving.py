@@ -1,6 +1,5 @@
 """What only a person can end: each word of theirs is held against what the gateway says."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +83,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(quiet_shop: Workshop) -> Iterator[Bench]:
+def bench(quiet_shop: Workshop) -> Bench:
     quiet_shop.gateway.keys("ignored")
     return Bench(quiet_shop)
 
