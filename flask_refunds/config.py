@@ -68,6 +68,10 @@ class Config:
     """How long to wait before asking again whether a sale or refund has settled."""
     retry_interval: float = 30.0
     """First wait after an unavailable gateway; doubles up to an hour."""
+    breaker_after: int = 3
+    """Attempts in a row without an answer after which a gateway counts as down."""
+    unsettled_after: float = 259200.0
+    """How long a refund may wait for its sale to settle before a person is asked to look."""
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Self:
@@ -88,7 +92,13 @@ class Config:
 
     def _check(self) -> None:
         self._check_names()
-        for name in ("gateway_timeout", "sweep_interval", "settle_interval", "retry_interval"):
+        for name in (
+            "gateway_timeout",
+            "sweep_interval",
+            "settle_interval",
+            "retry_interval",
+            "unsettled_after",
+        ):
             value = getattr(self, name)
             if not isinstance(value, int | float) or value <= 0:
                 raise _wrong(name, value, "a number of seconds above zero")
@@ -102,6 +112,9 @@ class Config:
                 self.lease,
                 "more than two gateway time-outs, since a worker first looks and then calls",
             )
+        after: Any = self.breaker_after
+        if not isinstance(after, int) or after < 1:
+            raise _wrong("breaker_after", after, "a whole number from 1")
         size: Any = self.page_size
         if not isinstance(size, int) or not 1 <= size <= 200:
             raise _wrong("page_size", size, "a whole number from 1 to 200")

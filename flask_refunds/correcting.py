@@ -41,7 +41,7 @@ def retry(
         new_generation(transfer)
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
         transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
-        transfer.completed_at = transfer.settled_at = None
+        transfer.completed_at = transfer.settled_at = transfer.waiting_since = None
         transfer.attempts = transfer.polls = 0
         transfer.next_attempt_at = runtime.now()
         lifecycle.change(
@@ -55,7 +55,7 @@ def retry(
             why=why,
         )
 
-    _with_transfer(runtime, transfer_id, work)
+    with_transfer(runtime, transfer_id, work)
     return runtime.queue.wake(transfer_id)
 
 
@@ -108,7 +108,7 @@ def pay_otherwise(
             why=why,
         )
 
-    _with_transfer(runtime, transfer_id, work)
+    with_transfer(runtime, transfer_id, work)
 
 
 def reverse(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> None:
@@ -132,12 +132,13 @@ def reverse(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> No
             why=why,
         )
 
-    _with_transfer(runtime, transfer_id, work)
+    with_transfer(runtime, transfer_id, work)
 
 
-def _with_transfer(
+def with_transfer(
     runtime: Runtime, transfer_id: int, work: Callable[[Session, Transfer], None]
 ) -> None:
+    """Do *work* on the transfer, in one transaction and under the lock of its order."""
     order_ref = runtime.sessions.read(lambda session: _order_ref(session, transfer_id))
 
     def locked(session: Session) -> None:

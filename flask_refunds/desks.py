@@ -7,15 +7,17 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, and_, exists, false, func, or_, select, true
+from sqlalchemy import and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from flask_refunds.attention import needy_refunds
+from flask_refunds.config import Config
 from flask_refunds.history_facts import Failure
-from flask_refunds.models import LARGEST_ID, Attempt, Refund, Transfer
+from flask_refunds.models import LARGEST_ID, Refund, Transfer
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import (
     IN_FLIGHT,
@@ -27,8 +29,6 @@ from flask_refunds.states import (
     card_status,
 )
 
-UNKNOWN_FOR = timedelta(minutes=15)
-"""After this long without a known outcome a person should look at the gateway too."""
 COUNTED = 999
 """Counts stop here, so that they cost the same however many refunds there are."""
 
@@ -135,10 +135,11 @@ def refund_number(refund_id: int) -> str:
 def _find(
     session: Session, runtime: Runtime, text: str, shown: Shown, after: int | None
 ) -> Listing:
-    limit, now = runtime.config.page_size, runtime.now()
+    config, now = runtime.config, runtime.now()
+    limit = config.page_size
     refunds = session.scalars(
         select(Refund)
-        .where(_status(shown, now), _matches(session, text), _older(session, after))
+        .where(_status(shown, config, now), _matches(session, text), _older(session, after))
         .order_by(Refund.created_at.desc(), Refund.id.desc())
         .limit(limit + 1)
     ).all()
@@ -147,37 +148,22 @@ def _find(
     return Listing(
         rows=tuple(_row(refund, parts[refund.id]) for refund in page),
         next=page[-1].id if len(refunds) > limit else None,
-        counts={} if text else counts(session, now),
+        counts={} if text else counts(session, config, now),
     )
 
 
-def _status(shown: Shown, now: datetime) -> ColumnElement[bool]:
-    failed = Refund.state.in_([RefundState.FAILED, RefundState.PARTLY_FAILED])
+def _status(shown: Shown, config: Config, now: datetime) -> ColumnElement[bool]:
     if shown is Shown.NEEDS_PERSON:
-        return or_(failed, Refund.id.in_(_long_unknown(now)))
+        return Refund.id.in_(needy_refunds(config, now))
     if shown is Shown.IN_FLIGHT:
         return Refund.id.in_(select(Transfer.refund_id).where(Transfer.state.in_(IN_FLIGHT)))
     if shown is Shown.COMPLETED:
         return Refund.state == RefundState.COMPLETED
     if shown is Shown.FAILED:
-        return failed
+        return Refund.state.in_([RefundState.FAILED, RefundState.PARTLY_FAILED])
     if shown is Shown.REVERSED:
         return Refund.state == RefundState.REVERSED
     return true()
-
-
-def _long_unknown(now: datetime) -> Select[int]:
-    """Select the refunds of which nobody has known for long whether the money moved."""
-    called = exists().where(
-        Attempt.transfer_id == Transfer.id,
-        Attempt.generation == Transfer.generation,
-        Attempt.called_at <= now - UNKNOWN_FOR,
-    )
-    return select(Transfer.refund_id).where(
-        Transfer.state == TransferState.PROCESSING,
-        Transfer.detail == Detail.OUTCOME_UNKNOWN,
-        called,
-    )
 
 
 def _matches(session: Session, text: str) -> ColumnElement[bool]:
@@ -255,11 +241,13 @@ def _row(refund: Refund, parts: Sequence[Part]) -> Row:
 _MADE = {"state", "parts"}
 
 
-def counts(session: Session, now: datetime) -> Mapping[Shown, int]:
+def counts(session: Session, config: Config, now: datetime) -> Mapping[Shown, int]:
     """Return how many refunds each status has, one above :data:`COUNTED` at most: one query."""
     capped = [
         select(func.count())
-        .select_from(select(Refund.id).where(_status(shown, now)).limit(COUNTED + 1).subquery())
+        .select_from(
+            select(Refund.id).where(_status(shown, config, now)).limit(COUNTED + 1).subquery()
+        )
         .scalar_subquery()
         for shown in Shown
     ]

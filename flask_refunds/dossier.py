@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flask_refunds.attention import UNKNOWN_FOR
 from flask_refunds.errors import UnknownRefund
 from flask_refunds.models import LARGEST_ID, Account, Attempt, Event, Line, Refund, Transfer
 from flask_refunds.runtime import Runtime
@@ -64,6 +65,7 @@ class Movement:
     """One transfer of a refund; ``amount`` in minor units of ``currency``, times UTC.
 
     ``replaced_by`` is the transfer by other means that was made instead of this one.
+    ``may_resolve``: nobody knows whether it was paid, and a person may say.
     """
 
     id: int
@@ -94,6 +96,8 @@ class Movement:
     completed_at: datetime | None
     failed_at: datetime | None
     settled_at: datetime | None
+    waiting_since: datetime | None
+    may_resolve: bool
     tried: tuple[TriedCall, ...]
 
     @property
@@ -109,6 +113,11 @@ class Movement:
             and self.state is TransferState.FAILED
             and self.replaced_by is None
         )
+
+    @property
+    def may_acknowledge(self) -> bool:
+        """Whether money may have moved beside the books."""
+        return self.detail is Detail.CONFLICT
 
     @property
     def may_reverse(self) -> bool:
@@ -182,7 +191,7 @@ def read_refund(runtime: Runtime, refund_id: int) -> Dossier:
     Raises :exc:`~flask_refunds.errors.UnknownRefund` and
     :exc:`~flask_refunds.errors.NotMigrated`.
     """
-    return runtime.sessions.read(lambda session: _read(session, refund_id))
+    return runtime.sessions.read(lambda session: _read(session, refund_id, runtime.now()))
 
 
 def read_movement(runtime: Runtime, transfer_id: int) -> tuple[Dossier, Movement]:
@@ -194,13 +203,13 @@ def read_movement(runtime: Runtime, transfer_id: int) -> tuple[Dossier, Movement
         owner = session.scalar(select(Transfer.refund_id).where(Transfer.id == transfer_id))
         if owner is None:
             raise UnknownRefund(str(transfer_id))
-        return _read(session, owner)
+        return _read(session, owner, runtime.now())
 
     dossier = runtime.sessions.read(read)
     return dossier, next(m for m in dossier.movements if m.id == transfer_id)
 
 
-def _read(session: Session, refund_id: int) -> Dossier:
+def _read(session: Session, refund_id: int, now: datetime) -> Dossier:
     refund = session.get(Refund, refund_id) if refund_id <= LARGEST_ID else None
     if refund is None:
         raise UnknownRefund(str(refund_id))
@@ -213,13 +222,13 @@ def _read(session: Session, refund_id: int) -> Dossier:
         **_copied(refund, Dossier, ("state", "lines", "movements", "history", "over_committed")),
         state=RefundState(refund.state),
         lines=tuple(RefundedLine(**_copied(line, RefundedLine)) for line in lines),
-        movements=_movements(session, refund_id),
+        movements=_movements(session, refund_id, now),
         history=tuple(Entry(**_copied(event, Entry)) for event in history),
         over_committed=account.over_committed,
     )
 
 
-def _movements(session: Session, refund_id: int) -> tuple[Movement, ...]:
+def _movements(session: Session, refund_id: int, now: datetime) -> tuple[Movement, ...]:
     transfers = session.scalars(
         select(Transfer).where(Transfer.refund_id == refund_id).order_by(Transfer.position)
     ).all()
@@ -235,15 +244,30 @@ def _movements(session: Session, refund_id: int) -> tuple[Movement, ...]:
     replaced_by = {t.replaces_id: t.id for t in transfers if t.replaces_id is not None}
     return tuple(
         Movement(
-            **_copied(transfer, Movement, ("method", "state", "detail", "replaced_by", "tried")),
+            **_copied(transfer, Movement, _MADE),
             method=Method(transfer.method),
             state=TransferState(transfer.state),
             detail=Detail(transfer.detail),
             replaced_by=replaced_by.get(transfer.id),
+            may_resolve=_may_resolve(transfer, now),
             tried=tuple(tried[transfer.id]),
         )
         for transfer in transfers
     )
+
+
+_MADE = ("method", "state", "detail", "replaced_by", "may_resolve", "tried")
+
+
+def _may_resolve(transfer: Transfer, now: datetime) -> bool:
+    """Return whether a person is asked: not before the gateway had its time to tell by itself."""
+    if transfer.state != TransferState.PROCESSING:
+        return False
+    if transfer.detail == Detail.UNDECIDED:
+        return True
+    since = transfer.waiting_since
+    unknown = transfer.detail == Detail.OUTCOME_UNKNOWN
+    return unknown and since is not None and since <= now - UNKNOWN_FOR
 
 
 def _copied(row: object, kind: type, made: Sequence[str] = ()) -> dict[str, Any]:

@@ -201,3 +201,41 @@ class WrongState(Refusal):
     def __init__(self, *, state: str) -> None:
         super().__init__(state)
         self.state = state
+
+
+class WorkerHasIt(Refusal):
+    """A worker is asking the gateway about it at this moment."""
+
+
+class TooEarly(Refusal):
+    """A late answer may still land at the gateway. ``until`` is when that is over (UTC)."""
+
+    def __init__(self, *, until: Any) -> None:
+        super().__init__(f"not before {until:%Y-%m-%d %H:%M:%S} UTC")
+        self.until = until
+
+
+class GatewaySilent(Refusal):
+    """The gateway cannot be asked now; ``reason`` is what came instead of an answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotThisRefund(Refusal):
+    """The gateway's record is of something else; ``reason`` is a stable code for what."""
+
+    field = "gateway_refund_id"
+
+    def __init__(self, *, reason: str, found: str = "") -> None:
+        super().__init__(f"{reason} {found}".strip())
+        self.reason, self.found = reason, found
+
+
+class GatewayHasIt(Refusal):
+    """The gateway does have a refund with our reference; ``ids`` are its own names."""
+
+    def __init__(self, *, ids: Any) -> None:
+        super().__init__(", ".join(ids))
+        self.ids = tuple(ids)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from flask_refunds.deciding import Decision, Step, decide
 from flask_refunds.errors import ConfigurationError
-from flask_refunds.gateways.base import GatewayError, Rejected
+from flask_refunds.gateways.base import GatewayError, Misconfigured, Rejected
 from flask_refunds.planning import Plan
 from flask_refunds.runtime import Runtime
 
 log = logging.getLogger("flask_refunds")
+
+MISCONFIGURED = "misconfigured"
+"""Code of what waits until people have mended the gateway's settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ def _ask(
         return decide(runtime.gateways.get(gateway).inspect(charge_id), amount, currency)
     except Rejected as error:
         return Decision(step=Step.REFUSE, code=error.code or "rejected", message=error.message)
+    except Misconfigured as error:
+        return Decision(step=Step.WAIT, code=MISCONFIGURED, message=error.message)
     except ConfigurationError as error:
         return Decision(step=Step.REFUSE, code="configuration", message=str(error))
     except GatewayError as error:

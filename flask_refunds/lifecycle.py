@@ -67,6 +67,8 @@ def change(
         transfer.completed_at = now
     if after is TransferState.FAILED:
         transfer.failed_at, transfer.poll_at = now, None
+    if after in {TransferState.FAILED, TransferState.REVERSED}:
+        transfer.waiting_since = None
     session.flush()
     if after is TransferState.COMPLETED:
         ledger.post(session, transfer, now)

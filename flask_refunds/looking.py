@@ -6,7 +6,7 @@ certain end is looked for by its own reference, of whatever generation it was.
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_refunds.gateways.base import (
     Ambiguous,
@@ -16,9 +16,11 @@ from flask_refunds.gateways.base import (
     NotThere,
     RefundGateway,
     Rejected,
+    Unavailable,
 )
-from flask_refunds.models import Attempt
+from flask_refunds.models import Attempt, Transfer
 from flask_refunds.outcomes import (
+    ACCEPTED,
     KEY_SPENT,
     UNRESOLVED,
     VOID,
@@ -35,16 +37,15 @@ from flask_refunds.runtime import Runtime
 log = logging.getLogger("flask_refunds")
 
 
-def earlier_calls(attempts: Sequence[Attempt], generation: int) -> Earlier | None:
-    """Return what the *attempts* of a transfer leave to be found out; ``None`` if nothing.
+def earlier_calls(transfer: Transfer, attempts: Sequence[Attempt]) -> Earlier | None:
+    """Return what the *attempts* of *transfer* leave to be found out; ``None`` if nothing.
 
-    *generation* is the current one. An accepted call counts too: its answer may have come after
-    the lease and only been kept.
+    An accepted call counts too: its answer may have come after the lease and only been kept.
     """
-    open_ = [a for a in attempts if a.called_at is not None and a.outcome in UNRESOLVED]
+    open_ = [a for a in attempts if a.called_at is not None and _is_open(transfer, a)]
     if not open_:
         return None
-    current = [a for a in open_ if a.generation == generation]
+    current = [a for a in open_ if a.generation == transfer.generation]
     return Earlier(
         references=tuple(dict.fromkeys(attempt.reference for attempt in open_)),
         void=any(attempt.operation == VOID for attempt in open_),
@@ -53,22 +54,26 @@ def earlier_calls(attempts: Sequence[Attempt], generation: int) -> Earlier | Non
     )
 
 
+def _is_open(transfer: Transfer, attempt: Attempt) -> bool:
+    """Return whether *attempt* may have left something; what is known beats a person's word."""
+    if attempt.outcome == ACCEPTED:
+        return True
+    return attempt.outcome in UNRESOLVED and attempt.generation >= transfer.certain_before
+
+
 def look_first(
     runtime: Runtime, gateway: RefundGateway, claim: Claim, earlier: Earlier
 ) -> Outcome | None:
-    """Return what became of the *earlier* calls; ``None`` when certainly none of them landed.
-
-    When the looking itself fails, what we look for is as unknown as before.
-    """
+    """Return what became of the *earlier* calls; ``None`` when certainly none of them landed."""
     try:
         # Before looking: what lands while we look would be missed by a look that came too early.
-        over = _window_is_over(runtime, gateway, earlier)
+        over = runtime.now() >= window_ends(runtime, gateway, earlier)
         found = _find(gateway, claim, earlier)
     except GatewayError as error:
-        return Look(code="look_failed", message=error.message)
+        return Look.that_failed(error)
     except Exception as error:
         log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
-        return Look(code="look_failed", message=type(error).__name__)
+        return Look.that_failed(Unavailable(type(error).__name__))
     if found is not None:
         return found
     if not over:
@@ -89,13 +94,22 @@ def call_may_begin(runtime: Runtime) -> timedelta:
     return timedelta(seconds=runtime.config.gateway_timeout / 4)
 
 
+def window_ends(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> datetime:
+    """Return when (UTC) a request of the last call can no longer land at the gateway."""
+    window = runtime.config.late_window
+    if window is None:
+        window = gateway.capabilities.late_window
+    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
+    return earlier.called_at + call_may_begin(runtime) + wait
+
+
 def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outcome | None:
     if earlier is not None and earlier.void:
         charge = gateway.inspect(claim.charge_id)
         if charge.voided and charge.amount == claim.amount:
             return Accepted.by_charge(charge)
         if charge.voided:
-            return Look(code="mismatch", message="The sale was voided, with another amount.")
+            return Look.for_person("mismatch", "The sale was voided, with another amount.")
     references = (*earlier.references, claim.reference) if earlier else (claim.reference,)
     for reference in dict.fromkeys(references):
         seen = gateway.find(
@@ -105,15 +119,6 @@ def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outc
             return Accepted.by_refund(seen.receipt)
         if isinstance(seen, Ambiguous):
             listed = ", ".join(seen.ids)
-            return Look(code="ambiguous", message=f"Several refunds fit: {listed}.")
+            return Look.for_person("ambiguous", f"These refunds carry our reference: {listed}.")
         assert isinstance(seen, NotThere)
     return None
-
-
-def _window_is_over(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> bool:
-    """Return whether a request of the last call can no longer land at the gateway."""
-    window = runtime.config.late_window
-    if window is None:
-        window = gateway.capabilities.late_window
-    wait = timedelta(seconds=runtime.config.gateway_timeout + window)
-    return runtime.now() >= earlier.called_at + call_may_begin(runtime) + wait

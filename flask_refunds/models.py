@@ -68,6 +68,8 @@ def _exact(length: int) -> String:
 Ref = _exact(REF_LENGTH)
 NAME_LENGTH = 64
 Name = _exact(NAME_LENGTH)
+SHOP, AT_GATEWAY = "shop", "gateway"
+"""Where a refund was made: in the shop's admin, or in the gateway's own panel."""
 LARGEST_ID = 2**63 - 1
 Id = BigInteger().with_variant(Integer, "sqlite")
 Minor = BigInteger
@@ -122,7 +124,10 @@ class Account(Base):
 
 
 class Refund(Base):
-    """The business document: which lines of one order, how much, why and by whom."""
+    """The business document: which lines of one order, how much, why and by whom.
+
+    ``source`` is ``shop``, or ``gateway`` for one that was made in the gateway's own panel.
+    """
 
     __tablename__ = "refunds_refund"
     __table_args__ = (
@@ -151,6 +156,7 @@ class Refund(Base):
     token: Mapped[str] = mapped_column(_exact(64), unique=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(32))
+    source: Mapped[str] = mapped_column(Name, default=SHOP, server_default=SHOP)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -200,7 +206,9 @@ class Transfer(Base):
 
     ``generation`` counts the idempotency keys: a definite refusal or a person's retry starts a
     new one, an unknown outcome never does. ``claim_token`` and ``lease_until`` belong to the
-    worker that has it now.
+    worker that has it now. ``waiting_since`` is when it first could not be brought to an end.
+    ``certain_before`` is a person's word: of the generations below it nothing can land any more;
+    ``dispute_accepted_at`` another one: refund it although the sale is disputed.
     """
 
     __tablename__ = "refunds_transfer"
@@ -255,6 +263,9 @@ class Transfer(Base):
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     poll_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     polls: Mapped[int] = mapped_column(Integer, default=0)
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    certain_before: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    dispute_accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     gateway_refund_id: Mapped[str | None] = mapped_column(Ref)
     gateway_status: Mapped[str | None] = mapped_column(Name)
@@ -320,6 +331,38 @@ class Attempt(Base):
     gateway_status: Mapped[str | None] = mapped_column(Name)
     code: Mapped[str | None] = mapped_column(Name)
     message: Mapped[str | None] = mapped_column(Text)
+
+
+class Gateway(Base):
+    """How one gateway answers now, and how far its own refunds were looked through.
+
+    ``failures`` counts the attempts in a row without an answer. While ``opened_at`` is set, no
+    transfer is claimed before ``probe_at``, and then one. ``synced_until`` belongs to
+    ``flask refunds sync``.
+    """
+
+    __tablename__ = "refunds_gateway"
+
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probes: Mapped[int] = mapped_column(Integer, default=0)
+    synced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Worker(Base):
+    """One worker process, as long as it gives signs of life."""
+
+    __tablename__ = "refunds_worker"
+
+    id: Mapped[str] = mapped_column(Name, primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column(BigInteger)
+    concurrency: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Event(Base):

@@ -1,8 +1,12 @@
-"""What is known after an attempt of a transfer, as values."""
+"""What is known after an attempt of a transfer, as values.
+
+``answered`` says of each whether the gateway is there: ``False`` when it gave no answer, ``None``
+when the attempt does not tell (it was not asked, or only looked at).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
@@ -10,6 +14,7 @@ from flask_refunds.gateways.base import (
     Declined,
     GatewayError,
     KeySpent,
+    NotFound,
     ReceiptState,
     RefundReceipt,
     VoidReceipt,
@@ -70,6 +75,7 @@ class Accepted:
     at: datetime | None
     code: str | None = None
     message: str | None = None
+    answered: ClassVar[bool | None] = True
 
     @classmethod
     def by_refund(cls, receipt: RefundReceipt) -> Self:
@@ -111,11 +117,17 @@ class Refused:
     code: str | None
     message: str
     outcome: str = "rejected"
+    answered: bool | None = True
 
     @classmethod
     def of(cls, error: GatewayError) -> Self:
-        outcome = "declined" if isinstance(error, Declined) else "rejected"
-        return cls(code=error.code, message=error.message, outcome=outcome)
+        return cls(
+            code=error.code,
+            message=error.message,
+            outcome="declined" if isinstance(error, Declined) else "rejected",
+            # "No such sale" is also what a proxy says, or the gateway to another merchant's keys.
+            answered=not isinstance(error, NotFound),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +138,7 @@ class Wait:
     code: str | None = None
     message: str = ""
     new_key: bool = False
+    answered: bool | None = True
 
     @classmethod
     def for_settlement(cls, error: GatewayError) -> Self:
@@ -147,26 +160,66 @@ class Wait:
 
     @classmethod
     def for_gateway(cls, error: GatewayError) -> Self:
-        return cls(detail=Detail.GATEWAY_UNAVAILABLE, code=error.code, message=error.message)
+        return cls(
+            detail=Detail.GATEWAY_UNAVAILABLE,
+            code=error.code,
+            message=error.message,
+            answered=error.code is not None,
+        )
+
+    @classmethod
+    def for_suspicion(cls, refused: Refused) -> Self:
+        """A gateway that has just not answered others: what it says of this one proves little."""
+        return cls(
+            detail=Detail.GATEWAY_UNAVAILABLE,
+            code=refused.code,
+            message=refused.message,
+            answered=False,
+        )
 
     @classmethod
     def for_configuration(cls, error: ConfigurationError) -> Self:
         """A worker without the gateway's settings must not fail what another one could do."""
-        return cls(detail=Detail.GATEWAY_UNAVAILABLE, code="configuration", message=str(error))
+        return cls(
+            detail=Detail.GATEWAY_UNAVAILABLE,
+            code="configuration",
+            message=str(error),
+            answered=None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Nobody knows; the gateway must be asked before anything else."""
+    """Nobody knows; the gateway must be asked before anything else.
+
+    ``detail`` says whether asking again can help, or only a person can tell.
+    """
 
     code: str | None = None
     message: str = ""
     outcome: str = UNKNOWN
+    detail: Detail = Detail.OUTCOME_UNKNOWN
+    answered: bool | None = None
 
     @classmethod
     def after(cls, error: GatewayError) -> Self:
-        outcome = KEY_SPENT if isinstance(error, KeySpent) else UNKNOWN
-        return cls(code=error.code, message=error.message, outcome=outcome)
+        return cls(
+            code=error.code,
+            message=error.message,
+            outcome=KEY_SPENT if isinstance(error, KeySpent) else UNKNOWN,
+            answered=error.code is not None,
+        )
+
+    @classmethod
+    def that_failed(cls, error: GatewayError) -> Self:
+        """The looking itself failed: what we look for is as unknown as before."""
+        answered = None if isinstance(error, NotFound) else False  # of this sale, not of others
+        return cls(code="look_failed", message=error.message, answered=answered)
+
+    @classmethod
+    def for_person(cls, code: str, message: str) -> Self:
+        """The gateway has answered, and its answers do not tell whether the money moved."""
+        return cls(code=code, message=message, detail=Detail.UNDECIDED)
 
 
 Outcome = Accepted | Refused | Wait | Look

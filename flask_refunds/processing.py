@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
+from flask_refunds import breaker
 from flask_refunds.accounts import lock, own_gateway_ids
 from flask_refunds.deciding import Step, decide
 from flask_refunds.errors import ConfigurationError, UnknownOrder
@@ -70,8 +71,22 @@ def process(runtime: Runtime, transfer_id: int) -> Processed:
     )
     if claim is None:
         return Processed.NOT_DUE
+    began = runtime.now()
     outcome = _attempt(runtime, claim)
+    if (
+        isinstance(outcome, Refused)
+        and not outcome.answered
+        and breaker.is_suspect(runtime, claim.gateway)
+    ):
+        outcome = Wait.for_suspicion(outcome)
     runtime.sessions.transact(lambda session: record(session, runtime, claim, outcome))
+    breaker.note(
+        runtime,
+        claim.gateway,
+        answered=outcome.answered,
+        reason=outcome.message or "",
+        began=began,
+    )
     return Processed.DONE
 
 
@@ -85,10 +100,12 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
     attempts = session.scalars(
         select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
     ).all()
-    earlier = earlier_calls(attempts, transfer.generation)
+    earlier = earlier_calls(transfer, attempts)
     waited = transfer.state == TransferState.STARTED and transfer.detail != Detail.NONE
     if waited and earlier is None and not _still_covered(session, runtime, account):
         refuse_uncalled(session, runtime, transfer, now)
+        return None
+    if _gateway_is_down(session, runtime, transfer, now):
         return None
     token = secrets.token_hex(16)
     lease_until = now + timedelta(seconds=runtime.config.lease)
@@ -179,6 +196,22 @@ def _sale_is_busy(session: Session, runtime: Runtime, transfer: Transfer, now: d
         return False
     transfer.detail = Detail.WAITING_FOR_SALE
     transfer.next_attempt_at = now + pause
+    transfer.waiting_since = transfer.waiting_since or now
+    return True
+
+
+def _gateway_is_down(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> bool:
+    """Return whether nothing may be sent to its gateway now; then *transfer* waits, unclaimed."""
+    until = breaker.pause(session, runtime, transfer.gateway or "", now)
+    if until is None:
+        return False
+    if transfer.lease_until is not None:
+        transfer.lease_until = until
+    else:
+        transfer.next_attempt_at = until
+    if transfer.state == TransferState.STARTED:
+        transfer.detail = Detail.GATEWAY_UNAVAILABLE
+    transfer.waiting_since = transfer.waiting_since or now
     return True
 
 
@@ -249,7 +282,7 @@ def _void(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
             return Look(code="voided", message="The sale was voided at this moment.")
         return _refund(runtime, gateway, claim)
     if receipt.amount != claim.amount or receipt.charge_id != claim.charge_id:
-        return Look(code="mismatch")
+        return Look.for_person("mismatch", "The void was of another sale or amount.")
     return Accepted.by_void(receipt)
 
 
@@ -294,6 +327,6 @@ def _something_new(session: Session, transfer: Transfer, claim: Claim) -> bool:
     others = session.scalars(
         select(Attempt).where(Attempt.transfer_id == transfer.id, Attempt.id != claim.attempt_id)
     ).all()
-    now_known = earlier_calls(others, transfer.generation)
+    now_known = earlier_calls(transfer, others)
     looked_for = claim.earlier.references if claim.earlier else ()
     return now_known is not None and not set(now_known.references) <= set(looked_for)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from flask_refunds import lifecycle
+from flask_refunds import breaker, lifecycle
 from flask_refunds.accounts import lock
+from flask_refunds.backoff import backoff
 from flask_refunds.errors import Busy, ConfigurationError, RefundsError
-from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt
+from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt, Unavailable
 from flask_refunds.models import Transfer
 from flask_refunds.policy import SYSTEM
 from flask_refunds.processing import process
-from flask_refunds.recording import backoff
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 
@@ -154,15 +154,47 @@ def poll(runtime: Runtime, transfer_id: int) -> None:
     transfer = runtime.sessions.read(read)
     if transfer is None or transfer.poll_at is None or not transfer.gateway_refund_id:
         return
+    order_ref, gateway = transfer.order_ref, transfer.gateway or ""
     receipt = None
-    try:
-        receipt = runtime.gateways.get(transfer.gateway or "").fetch(transfer.gateway_refund_id)
-    except (GatewayError, ConfigurationError) as error:
-        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
-    order_ref = transfer.order_ref
+    if not runtime.sessions.transact(lambda session: _is_paused(session, runtime, gateway)):
+        receipt = _fetch(runtime, transfer_id, gateway, transfer.gateway_refund_id)
     runtime.sessions.transact(
         lambda session: _record(session, runtime, order_ref, transfer_id, receipt)
     )
+
+
+def _is_paused(session: Session, runtime: Runtime, gateway: str) -> bool:
+    return breaker.pause(session, runtime, gateway, runtime.now()) is not None
+
+
+def _fetch(
+    runtime: Runtime, transfer_id: int, gateway: str, gateway_refund_id: str
+) -> RefundReceipt | None:
+    """Return the refund as the gateway has it now; ``None`` when it cannot be asked."""
+    began, receipt, reason = runtime.now(), None, ""
+    try:
+        receipt = runtime.gateways.get(gateway).fetch(gateway_refund_id)
+    except ConfigurationError as error:
+        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        return None
+    except GatewayError as error:
+        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        reason = error.message
+        answered = False if isinstance(error, Unavailable) else None
+    else:
+        # While something waits to be paid, only that can tell whether paying works again.
+        answered = None if _something_waits(runtime, gateway) else True
+    breaker.note(runtime, gateway, answered=answered, reason=reason, began=began)
+    return receipt
+
+
+def _something_waits(runtime: Runtime, gateway: str) -> bool:
+    waiting = select(Transfer.id).where(
+        Transfer.gateway == gateway,
+        Transfer.state.in_(IN_FLIGHT),
+        Transfer.next_attempt_at.is_not(None),
+    )
+    return runtime.sessions.read(lambda session: session.scalar(waiting.limit(1))) is not None
 
 
 def settle(
@@ -171,7 +203,7 @@ def settle(
     """Record on *transfer*, whose account is locked, how far the gateway has come with it."""
     transfer.gateway_status = receipt.raw_status
     if receipt.state is ReceiptState.SUCCEEDED:
-        transfer.settled_at, transfer.poll_at = now, None
+        transfer.settled_at, transfer.poll_at, transfer.waiting_since = now, None, None
         if transfer.state == TransferState.PROCESSING:
             lifecycle.change(
                 session,

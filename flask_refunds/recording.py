@@ -1,7 +1,6 @@
 """Recording what is known after an attempt: only with the claim's token, once."""
 
 import logging
-import random
 import secrets
 from datetime import datetime, timedelta
 
@@ -9,16 +8,15 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
 from flask_refunds.accounts import lock
+from flask_refunds.backoff import backoff
 from flask_refunds.errors import AboveBalance
 from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
 from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcome, Refused, Wait
-from flask_refunds.policy import SYSTEM
+from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, TransferState
 
 log = logging.getLogger("flask_refunds")
-
-LONGEST_WAIT = 3600.0
 
 
 def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
@@ -56,15 +54,26 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
 
 
 def accept(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Accepted, now: datetime
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    outcome: Accepted,
+    now: datetime,
+    *,
+    actor: Actor = SYSTEM,
+    action: str = "",
+    why: str = "",
 ) -> None:
     """Record that the gateway has *transfer*: Completed now, or when it settles (the setting)."""
+    action = action or ("voided" if outcome.operation == VOID else "refunded")
+    data = {"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status}
     transfer.operation = outcome.operation
     transfer.gateway_refund_id = outcome.gateway_refund_id
     transfer.gateway_status = _short(outcome.raw_status)
     transfer.gateway_at = outcome.at
     transfer.failure_code = transfer.failure_message = None
     transfer.settled_at = now if outcome.settled else None
+    transfer.waiting_since = None if outcome.settled else now
     if not outcome.settled:
         transfer.poll_at = now + timedelta(seconds=runtime.config.settle_interval)
     if outcome.settled or runtime.config.complete_on == "accepted":
@@ -74,11 +83,11 @@ def accept(
             transfer,
             TransferState.COMPLETED,
             now=now,
-            actor=SYSTEM,
-            action="voided" if outcome.operation == VOID else "refunded",
+            actor=actor,
+            action=action,
             detail=Detail.SETTLED if outcome.settled else Detail.ACCEPTED,
-            why=outcome.message or "",
-            data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+            why=why or outcome.message or "",
+            data=data,
         )
         return
     transfer.claim_token = transfer.lease_until = transfer.next_attempt_at = None
@@ -88,9 +97,10 @@ def accept(
         transfer.refund,
         transfer,
         now=now,
-        actor=SYSTEM,
-        action="accepted",
-        data={"gateway_refund_id": outcome.gateway_refund_id, "status": outcome.raw_status},
+        actor=actor,
+        action="accepted" if actor is SYSTEM else action,
+        why=why,
+        data=data,
     )
 
 
@@ -117,12 +127,6 @@ def new_generation(transfer: Transfer) -> None:
     transfer.request_key = secrets.token_hex(16)
     transfer.reference = f"{transfer.reference.rpartition('-')[0]}-{transfer.generation}"
     transfer.operation = None
-
-
-def backoff(first: float, tries: int) -> timedelta:
-    """Return how long to wait after *tries* tries: doubling from *first* seconds, with jitter."""
-    longest = min(first * 2.0 ** min(tries - 1, 16), LONGEST_WAIT)
-    return timedelta(seconds=longest * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
 
 
 def _short(text: str | None) -> str | None:
@@ -156,6 +160,7 @@ def _wait(
     settling = outcome.detail is Detail.WAITING_FOR_SETTLEMENT
     first = runtime.config.settle_interval if settling else runtime.config.retry_interval
     transfer.next_attempt_at = now + backoff(first, transfer.attempts)
+    transfer.waiting_since = transfer.waiting_since or now
     lifecycle.change(
         session,
         runtime,
@@ -174,15 +179,16 @@ def _hold(
     session: Session, runtime: Runtime, transfer: Transfer, outcome: Look, now: datetime
 ) -> None:
     transfer.claim_token = transfer.lease_until = None
-    transfer.detail = Detail.OUTCOME_UNKNOWN
+    transfer.detail = outcome.detail
     transfer.next_attempt_at = now + backoff(runtime.config.retry_interval, transfer.attempts)
+    transfer.waiting_since = transfer.waiting_since or now
     lifecycle.record(
         session,
         transfer.refund,
         transfer,
         now=now,
         actor=SYSTEM,
-        action="outcome_unknown",
+        action=outcome.detail,
         why=outcome.message,
         data={"code": outcome.code},
     )
@@ -240,6 +246,7 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
         _flag(session, transfer, now, "The gateway may have paid what was given back otherwise.")
         return
     transfer.failure_code = transfer.failure_message = transfer.failed_at = None
+    transfer.waiting_since = now
 
 
 def _flag(session: Session, transfer: Transfer, now: datetime, why: str) -> None:

@@ -15,3 +15,13 @@ transfer_changed = _signals.signal("transfer-changed")
 
 refund_completed = _signals.signal("refund-completed")
 """All of a refund's money is back. ``refund_id``."""
+
+event_recorded = _signals.signal("event-recorded")
+"""Something happened to a refund: every row of the audit trail, a change of state or not.
+``refund_id``, ``transfer_id`` (may be ``None``), ``action``."""
+
+gateway_down = _signals.signal("gateway-down")
+"""A gateway does not answer, its transfers wait; sent once. ``gateway``, ``reason``."""
+
+gateway_up = _signals.signal("gateway-up")
+"""A gateway that was down answers again. ``gateway``."""

@@ -55,13 +55,20 @@ class CardStatus(StrEnum):
 
 
 class Detail(StrEnum):
-    """What a transfer waits for, or what is known beyond its state. Never a label of its own."""
+    """What a transfer waits for, or what is known beyond its state. Never a label of its own.
+
+    ``UNDECIDED``: the gateway's answers do not tell whether the money moved, a person must.
+    ``OUTSIDE``: it moved in the gateway's own panel, a person has to say for which items.
+    ``CONFLICT``: money may have moved beside the books, a person has to look.
+    """
 
     NONE = ""
     WAITING_FOR_SETTLEMENT = "waiting_for_settlement"
     WAITING_FOR_SALE = "waiting_for_sale"
     GATEWAY_UNAVAILABLE = "gateway_unavailable"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    UNDECIDED = "undecided"
+    OUTSIDE = "outside"
     ACCEPTED = "accepted"
     SETTLED = "settled"
     CONFLICT = "conflict"

@@ -10,6 +10,7 @@ from flask_refunds import desks, errors, wired
 from flask_refunds.admin import desk_search, references
 from flask_refunds.admin.desk_actions import PAY_OTHERWISE, RETRY, REVERSE, Action, already
 from flask_refunds.admin.desk_history import history, operation_text, outcome_text, short_name
+from flask_refunds.admin.desk_resolving import ACKNOWLEDGE, ADOPT, TRY_AGAIN
 from flask_refunds.admin.forms import OwnForm
 from flask_refunds.admin.pages import RefundsPage
 from flask_refunds.admin.presenting import failure_text, support_url, transfer_status
@@ -96,6 +97,21 @@ class DeskView(RefundsPage):
     def reverse(self, id: int) -> ResponseReturnValue:  # noqa: A002
         """Take back a mistaken record of other means."""
         return self._act(REVERSE, id)
+
+    @expose("/transfer/<int:id>/adopt", methods=("GET", "POST"))
+    def adopt(self, id: int) -> ResponseReturnValue:  # noqa: A002
+        """Record which refund at the gateway a transfer without a known outcome is."""
+        return self._act(ADOPT, id)
+
+    @expose("/transfer/<int:id>/try-again", methods=("GET", "POST"))
+    def try_again(self, id: int) -> ResponseReturnValue:  # noqa: A002
+        """Record that a transfer without a known outcome was not made, and start it again."""
+        return self._act(TRY_AGAIN, id)
+
+    @expose("/transfer/<int:id>/acknowledge", methods=("GET", "POST"))
+    def acknowledge(self, id: int) -> ResponseReturnValue:  # noqa: A002
+        """Record that money beside the books was settled."""
+        return self._act(ACKNOWLEDGE, id)
 
     def _act(self, action: Action, transfer_id: int) -> ResponseReturnValue:
         dossier, movement = read_movement(self.runtime, transfer_id)

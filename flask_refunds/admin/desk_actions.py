@@ -19,7 +19,8 @@ from flask_refunds.runtime import Runtime
 LONGEST_WHY = 1000
 
 
-def _short(most: int) -> Length:
+def at_most(most: int) -> Length:
+    """Return the validator of a text of *most* characters at most."""
     return Length(max=most, message=lazy_gettext("This is too long."))
 
 
@@ -27,15 +28,15 @@ class RetryForm(OwnForm):
     """Confirms a retry. ``generation`` is the failure that the person saw."""
 
     generation = HiddenField()
-    why = StringField(lazy_gettext("Note (optional)"), [_short(LONGEST_WHY)])
+    why = StringField(lazy_gettext("Note (optional)"), [at_most(LONGEST_WHY)])
 
 
 class PayOtherwiseForm(OwnForm):
     """How the money went back instead."""
 
     other_kind = SelectField(lazy_gettext("Given back by"), validate_choice=False)
-    reference = StringField(lazy_gettext("Reference (optional)"), [_short(255)])
-    why = StringField(lazy_gettext("Note (optional)"), [_short(LONGEST_WHY)])
+    reference = StringField(lazy_gettext("Reference (optional)"), [at_most(255)])
+    why = StringField(lazy_gettext("Note (optional)"), [at_most(LONGEST_WHY)])
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -48,7 +49,7 @@ class ReverseForm(OwnForm):
 
     why = TextAreaField(
         lazy_gettext("Why was it a mistake?"),
-        [InputRequired(lazy_gettext("Say why.")), _short(LONGEST_WHY)],
+        [InputRequired(lazy_gettext("Say why.")), at_most(LONGEST_WHY)],
     )
 
 

@@ -55,6 +55,8 @@ _DETAILS: dict[str, str] = {
     Detail.WAITING_FOR_SALE: "Waiting for another refund of the same sale.",
     Detail.GATEWAY_UNAVAILABLE: "The gateway cannot be reached; it will be tried again.",
     Detail.OUTCOME_UNKNOWN: "Outcome unknown: checking with the gateway.",
+    Detail.UNDECIDED: "The gateway does not tell whether this was paid: a person must look.",
+    Detail.OUTSIDE: "Made in the gateway's own panel: somebody has to say for which items.",
     Detail.ACCEPTED: "Accepted by the gateway; not settled yet.",
     Detail.SETTLED: "Settled at the gateway.",
     Detail.CONFLICT: "The gateway may have paid this beside the books: compare with its panel.",
@@ -65,6 +67,7 @@ _FAILURES: dict[str, str] = {
     "voided": "The sale was cancelled at the gateway already.",
     "not_refundable": "The gateway cannot refund this sale in its present state.",
     "configuration": "The gateway's settings are missing or wrong.",
+    "not_done": "It was never made, and its gateway is not set up in this shop any more.",
     "balance_changed": "The shop gave the money back another way while this was waiting.",
 }
 

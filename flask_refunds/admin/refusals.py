@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_refunds import errors
-from flask_refunds.admin.presenting import money_text
+from flask_refunds.admin.presenting import money_text, when_text
 from flask_refunds.admin.words import gettext
 
 
@@ -107,6 +107,34 @@ def _too_many_rows(error: Any) -> str:
     return gettext("More than %(most)s rows. Choose fewer days, or longer rows.", most=most)
 
 
+_NOT_THIS = {
+    "unknown": "The gateway has no refund with this number.",
+    "not_voided": "This is the sale itself, and it was not cancelled.",
+    "other_sale": "This refund belongs to another sale (%(found)s).",
+    "other_amount": "This refund is of another amount. It cannot be this one.",
+    "failed": "This refund did not go through: the gateway calls it %(found)s.",
+    "booked": "This refund is recorded for another refund of the shop already.",
+}
+
+
+def _not_this(error: Any) -> str:
+    return gettext(_NOT_THIS[error.reason], found=error.found)
+
+
+def _too_early(error: Any) -> str:
+    return gettext(
+        "The first request may still arrive at the gateway. Please come back at %(when)s.",
+        when=when_text(error.until),
+    )
+
+
+def _gateway_has_it(error: Any) -> str:
+    return gettext(
+        "The gateway does have it, as %(ids)s. Choose “It was refunded” and give that number.",
+        ids=", ".join(error.ids),
+    )
+
+
 _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.UnknownOrder: (404, "The shop has no such order."),
     errors.UnknownCustomer: (404, "The shop has no such customer."),
@@ -141,6 +169,17 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     ),
     errors.NotAllowed: (403, _not_allowed),
     errors.NoActor: (403, "Nobody is signed in whose name could stand on the refund."),
+    errors.WorkerHasIt: (
+        409,
+        "A worker is asking the gateway about this just now. Please try again in a minute.",
+    ),
+    errors.TooEarly: (409, _too_early),
+    errors.GatewaySilent: (
+        503,
+        "The gateway cannot be asked just now. Nothing was changed; please try again later.",
+    ),
+    errors.NotThisRefund: (422, _not_this),
+    errors.GatewayHasIt: (409, _gateway_has_it),
     errors.WrongState: (409, _wrong_state),
     errors.Refusal: (422, "This was refused. Nothing was refunded."),
     errors.Busy: (

@@ -10,9 +10,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from flask_refunds.attention import UNKNOWN_FOR
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
-from flask_refunds.desks import UNKNOWN_FOR
 from flask_refunds.errors import NotMigrated
 from flask_refunds.models import Transfer
 from flask_refunds.queueing import RqWakeUp

@@ -78,7 +78,7 @@ def read_overview(session: Session, runtime: Runtime, basis: Basis = "refund") -
             )
             for code in codes
         ),
-        counts=desks.counts(session, runtime.now()),
+        counts=desks.counts(session, runtime.config, runtime.now()),
     )
 
 

@@ -5,7 +5,7 @@ a session or a request. ``docs/gateways.md`` explains how to write one; the conf
 :mod:`flask_refunds.testing.conformance` tests it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -159,12 +159,20 @@ class NotYet(Rejected):
     """Refused because the sale's state does not allow this operation *now*. A new key."""
 
 
+class NotFound(Rejected):
+    """The gateway has no such sale or refund: it is another merchant's, or the keys are."""
+
+
 class AlreadyRefunded(Rejected):
     """The gateway says that nothing is left to refund. May be our own refund: look first."""
 
 
 class Unavailable(GatewayError):
     """Certainly not done (never connected, or turned away at the door). Same key, later."""
+
+
+class Misconfigured(Unavailable):
+    """Certainly not done, nor will anything be until people mend the gateway's settings."""
 
 
 class Unknown(GatewayError):
@@ -192,8 +200,9 @@ class RefundGateway(Protocol):
     def inspect(self, charge_id: str) -> ChargeReceipt:
         """Return the sale *charge_id* as it is now. Moves no money.
 
-        Raises :exc:`Rejected` when there is no such sale or the keys are wrong, and
-        :exc:`Unavailable` for anything passing (reading again is always safe).
+        Raises :exc:`NotFound` when there is no such sale, another :exc:`Rejected` when it is no
+        sale, :exc:`Misconfigured` when the keys are wrong, and :exc:`Unavailable` for anything
+        passing (reading again is always safe).
         """
 
     def refund(
@@ -224,3 +233,17 @@ class RefundGateway(Protocol):
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Return what the webhook says. Raises :exc:`InvalidWebhook` and nothing else."""
+
+
+@runtime_checkable
+class ListsRefunds(Protocol):
+    """What a gateway offers beyond :class:`RefundGateway` for ``flask refunds sync``."""
+
+    def refunds_since(
+        self, since: datetime, until: datetime
+    ) -> Iterator[RefundReceipt | VoidReceipt]:
+        """Yield what was refunded or voided from *since* to *until* (UTC), whoever did it.
+
+        Refunds that took no money are yielded too, with their state. Raises like
+        :meth:`RefundGateway.inspect`.
+        """

@@ -25,6 +25,8 @@ from flask_refunds.gateways.base import (
     GatewayError,
     GatewayEvent,
     InvalidWebhook,
+    Misconfigured,
+    NotFound,
     NotThere,
     ReceiptState,
     RefundReceipt,
@@ -45,17 +47,23 @@ with warnings.catch_warnings():  # the SDK warns of a class of its own while it 
     from braintree.exceptions.http.connection_error import ConnectionError as SdkConnectionError
     from braintree.exceptions.http.timeout_error import ConnectTimeoutError
 
-_CONFIGURATION = {
+_CERTAIN: Mapping[type[Exception], tuple[type[GatewayError], str]] = {
     exceptions.AuthenticationError: (
-        "Braintree refused our keys; check the REFUNDS_BRAINTREE_ settings."
+        Misconfigured,
+        "Braintree refused our keys; check the REFUNDS_BRAINTREE_ settings.",
     ),
     exceptions.AuthorizationError: (
-        "Braintree does not let these keys do this; check the API user's role."
+        Misconfigured,
+        "Braintree does not let these keys do this; check the API user's role.",
+    ),
+    exceptions.UpgradeRequiredError: (
+        Misconfigured,
+        "Braintree wants a newer version of its SDK; upgrade it.",
     ),
     exceptions.NotFoundError: (
-        "Braintree has no such transaction under this merchant; check the keys and the payment."
+        NotFound,
+        "Braintree has no such transaction under this merchant; check the keys and the payment.",
     ),
-    exceptions.UpgradeRequiredError: "Braintree wants a newer version of its SDK; upgrade it.",
 }
 """SDK exceptions that prove that nothing was done and that only people can mend, in words."""
 
@@ -258,9 +266,9 @@ class BraintreeGateway:
 
 def _certain(error: Exception) -> GatewayError | None:
     """Return our error for an SDK exception that proves that nothing was done."""
-    for kind, words in _CONFIGURATION.items():
+    for kind, (certain, words) in _CERTAIN.items():
         if isinstance(error, kind):
-            return Rejected(words, raw_status=type(error).__name__)
+            return certain(words, raw_status=type(error).__name__)
     if isinstance(error, exceptions.TooManyRequestsError | ConnectTimeoutError):
         return Unavailable(_describe(error))
     if isinstance(error, SdkConnectionError) and _never_connected(error):

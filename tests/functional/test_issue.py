@@ -352,9 +352,9 @@ class TestGatewayWithWrongKeys:
     def shop_settings(self) -> dict[str, Any]:
         return {"REFUNDS_BRAINTREE_PRIVATE_KEY": "wrong"}
 
-    def test_the_forecast_says_that_it_will_fail(self, shop: Shop, modal: Modal) -> None:
+    def test_the_forecast_says_that_it_will_wait(self, shop: Shop, modal: Modal) -> None:
         answer = modal.send("forecast", **CARD, **ONE_PAD)
-        assert "This will fail:" in text_of(answer.json["html"])
+        assert "Waits until the gateway's settings are mended" in text_of(answer.json["html"])
         assert_nothing_written(shop)
 
 

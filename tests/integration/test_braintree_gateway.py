@@ -24,6 +24,8 @@ from flask_refunds.gateways.base import (
     Found,
     InvalidWebhook,
     KeySpent,
+    Misconfigured,
+    NotFound,
     NotThere,
     NotYet,
     ReceiptState,
@@ -160,10 +162,10 @@ class TestConformance(RefundGatewayConformance):
         ({"kind": "status", "status": 504}, Unknown, Unavailable),
         ({"kind": "status", "status": 418}, Unknown, Unavailable),
         ({"kind": "status", "status": 429}, Unavailable, Unavailable),
-        ({"kind": "status", "status": 401}, Rejected, Rejected),
-        ({"kind": "status", "status": 403}, Rejected, Rejected),
-        ({"kind": "status", "status": 404}, Rejected, Rejected),
-        ({"kind": "status", "status": 426}, Rejected, Rejected),
+        ({"kind": "status", "status": 401}, Misconfigured, Misconfigured),
+        ({"kind": "status", "status": 403}, Misconfigured, Misconfigured),
+        ({"kind": "status", "status": 404}, NotFound, NotFound),
+        ({"kind": "status", "status": 426}, Misconfigured, Misconfigured),
     ],
     ids=lambda value: (
         json.dumps(list(value.values())) if isinstance(value, dict) else value.__name__

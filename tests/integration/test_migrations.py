@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def schema(engine: Engine) -> dict[str, Any]:
         name: {
             "columns": [
                 {key: str(value) for key, value in column.items()}
-                for column in inspector.get_columns(name)
+                for column in sorted(inspector.get_columns(name), key=itemgetter("name"))
             ],
             "primary key": inspector.get_pk_constraint(name),
             "foreign keys": described(inspector.get_foreign_keys(name)),

@@ -12,7 +12,7 @@ from flask_refunds.states import Detail, TransferState
 from tests.conftest import RunFlask
 from tests.databases import administrator
 from tests.integration.conftest import StartWorker
-from tests.integration.workshop import APP, Workshop, opened
+from tests.integration.workshop import APP, PATIENT, Workshop, opened
 from tests.processes import ROOT, command, environment
 
 
@@ -75,17 +75,17 @@ def test_two_workers_and_two_sweeps_at_once_refund_once(
         subprocess.Popen(
             command(APP, "refunds", "sweep"),
             cwd=ROOT,
-            env=environment(shop.env()),
+            env=environment(shop.env(**PATIENT)),
             stdout=subprocess.DEVNULL,
         )
         for _ in range(2)
     ]
-    start_worker(shop)
-    start_worker(shop)
+    start_worker(shop, env=shop.env(**PATIENT))
+    start_worker(shop, env=shop.env(**PATIENT))
 
     for ticket in tickets:
-        ticket.wait()
-    assert [sweep.wait(30) for sweep in sweeps] == [0, 0]
+        ticket.wait(seconds=90)
+    assert [sweep.wait(90) for sweep in sweeps] == [0, 0]
     for ticket in tickets:
         ticket.given_back_once()
         assert len(ticket.attempts) == 1
