@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,8 @@ from flask_refunds.sharing import Components
 from flask_refunds.standings import standing_of
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.storefront.reading import read_bundle
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +67,17 @@ def read_proposal(runtime: Runtime, transfer_id: int) -> Proposal:
 
 def confirm_outside(
     runtime: Runtime, transfer_id: int, actor: Actor, confirmation: Confirmation
-) -> None:
+) -> TransferState:
     """Record for which items the transfer *transfer_id* was, and complete it, dated now.
 
-    With ``REFUNDS_COMPLETE_ON = "settled"`` it is completed when it settles. Raises
-    :exc:`~flask_refunds.errors.WrongState` unless it waits for that, the refusals of issuing for
-    lines that have less left, and :exc:`~flask_refunds.errors.NotTheAmount`.
+    With ``REFUNDS_COMPLETE_ON = "settled"`` it is completed when it settles. Returns its state;
+    raises :exc:`~flask_refunds.errors.WrongState` unless it waits for that, the refusals of
+    issuing for lines that have less left, and :exc:`~flask_refunds.errors.NotTheAmount`.
     """
     if confirmation.reason not in runtime.config.reasons:
         raise errors.UnknownReason(confirmation.reason)
 
-    def work(session: Session, transfer: Transfer) -> None:
+    def work(session: Session, transfer: Transfer) -> TransferState:
         _divide(session, runtime, transfer, confirmation)
         refund, now = transfer.refund, runtime.now()
         refund.reason, refund.note = confirmation.reason, confirmation.note or refund.note
@@ -94,7 +97,7 @@ def confirm_outside(
                 why=confirmation.note,
                 data=told,
             )
-            return
+            return TransferState.PROCESSING
         if transfer.settled_at is not None:
             transfer.waiting_since = None
         lifecycle.change(
@@ -109,8 +112,9 @@ def confirm_outside(
             why=confirmation.note,
             data=told,
         )
+        return TransferState.COMPLETED
 
-    _with_outside(runtime, transfer_id, work)
+    return _with_outside(runtime, transfer_id, work)
 
 
 def disown(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> None:
@@ -179,18 +183,16 @@ def _standing(session: Session, runtime: Runtime, transfer: Transfer) -> Standin
     return standing_of(session, runtime, bundle, account, without=transfer)
 
 
-def _with_outside(
-    runtime: Runtime, transfer_id: int, work: Callable[[Session, Transfer], None]
-) -> None:
+def _with_outside(runtime: Runtime, transfer_id: int, work: Callable[[Session, Transfer], T]) -> T:
     order_ref = runtime.sessions.read(lambda session: _transfer(session, transfer_id).order_ref)
 
-    def locked(session: Session) -> None:
+    def locked(session: Session) -> T:
         lock(session, order_ref)
         transfer = session.get_one(Transfer, transfer_id, populate_existing=True)
         _require_outside(transfer)
-        work(session, transfer)
+        return work(session, transfer)
 
-    runtime.sessions.transact(locked)
+    return runtime.sessions.transact(locked)
 
 
 def _transfer(session: Session, transfer_id: int) -> Transfer:

@@ -132,6 +132,8 @@ class NotPositive(Refusal):
 class NotTheAmount(Refusal):
     """The lines do not add up to what was given back (minor units of ``currency``)."""
 
+    field = "adjustment"
+
     def __init__(self, *, asked: int, amount: int, currency: str) -> None:
         super().__init__(f"{asked} in all, {amount} was given back")
         self.asked, self.amount, self.currency = asked, amount, currency

@@ -19,7 +19,8 @@ from flask_refunds.runtime import Runtime
 LONGEST_WHY = 1000
 
 
-def _short(most: int) -> Length:
+def short(most: int) -> Length:
+    """Return the check that a text has at most so many characters."""
     return Length(max=most, message=lazy_gettext("This is too long."))
 
 
@@ -27,15 +28,15 @@ class RetryForm(OwnForm):
     """Confirms a retry. ``generation`` is the failure that the person saw."""
 
     generation = HiddenField()
-    why = StringField(lazy_gettext("Note (optional)"), [_short(LONGEST_WHY)])
+    why = StringField(lazy_gettext("Note (optional)"), [short(LONGEST_WHY)])
 
 
 class PayOtherwiseForm(OwnForm):
     """How the money went back instead."""
 
     other_kind = SelectField(lazy_gettext("Given back by"), validate_choice=False)
-    reference = StringField(lazy_gettext("Reference (optional)"), [_short(255)])
-    why = StringField(lazy_gettext("Note (optional)"), [_short(LONGEST_WHY)])
+    reference = StringField(lazy_gettext("Reference (optional)"), [short(255)])
+    why = StringField(lazy_gettext("Note (optional)"), [short(LONGEST_WHY)])
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -48,7 +49,7 @@ class ReverseForm(OwnForm):
 
     why = TextAreaField(
         lazy_gettext("Why was it a mistake?"),
-        [InputRequired(lazy_gettext("Say why.")), _short(LONGEST_WHY)],
+        [InputRequired(lazy_gettext("Say why.")), short(LONGEST_WHY)],
     )
 
 
@@ -56,12 +57,13 @@ class ReverseForm(OwnForm):
 class Action:
     """One thing to do about a transfer.
 
-    ``run`` calls the service and returns what to tell the person. ``done_by`` are the actions
-    in the history after which it cannot be done (again).
+    ``form`` makes its form, or raises :exc:`~flask_refunds.errors.WrongState`; ``run`` calls the
+    service and returns what to tell the person. ``done_by`` are the actions in the history after
+    which it cannot be done (again).
     """
 
     name: str
-    form: type[OwnForm]
+    form: Callable[[Movement], OwnForm]
     allowed: Callable[[Movement], bool]
     run: Callable[[Runtime, Movement, Actor, Any], str]
     done_by: Mapping[str, str]
@@ -110,21 +112,21 @@ _REVERSED = "This record was already taken back by %(who)s on %(when)s. Nothing 
 
 RETRY = Action(
     name="retry",
-    form=RetryForm,
+    form=lambda _: RetryForm(),
     allowed=lambda movement: movement.may_retry,
     run=_retry,
     done_by={"retried": _RETRIED, "paid_otherwise": _PAID},
 )
 PAY_OTHERWISE = Action(
     name="pay_otherwise",
-    form=PayOtherwiseForm,
+    form=lambda _: PayOtherwiseForm(),
     allowed=lambda movement: movement.may_retry,
     run=_pay_otherwise,
     done_by={"retried": _RETRIED, "paid_otherwise": _PAID},
 )
 REVERSE = Action(
     name="reverse",
-    form=ReverseForm,
+    form=lambda _: ReverseForm(),
     allowed=lambda movement: movement.may_reverse,
     run=_reverse,
     done_by={"reversed": _REVERSED},

@@ -41,6 +41,9 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "retried": ("Retried", "start"),
     "paid_otherwise": ("Given back by other means instead", "good"),
     "reversed": ("Record taken back as a mistake", "bad"),
+    "adopted": ("Found in the gateway's own panel", "start"),
+    "confirmed": ("Said for which items it was", "good"),
+    "in_shop": ("The shop's own records have it already", "quiet"),
     "hook_failed": ("The shop's own follow-up failed", "bad"),
 }
 
