@@ -44,10 +44,10 @@ class Move:
     in_doubt: bool
     voiding: bool
     poll_due: bool
-    outside: bool
-    unexplained: bool
     completed_at: datetime | None
     gateway_at: datetime | None
+    outside: bool = False
+    unexplained: bool = False
 
     @property
     def booked(self) -> bool:
