@@ -186,6 +186,11 @@ class Dossier:
         return self.source == AT_GATEWAY
 
     @property
+    def unexplained(self) -> bool:
+        """Whether nobody has said yet for which items it was: its lines are a guess."""
+        return any(movement.may_confirm for movement in self.movements)
+
+    @property
     def current(self) -> tuple[Movement, ...]:
         """The transfers that no other one replaces."""
         return tuple(m for m in self.movements if m.replaced_by is None)

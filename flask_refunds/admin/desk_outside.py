@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_admin.babel import lazy_gettext
 from wtforms import TextAreaField
-from wtforms.validators import InputRequired
+from wtforms.validators import DataRequired
 
 from flask_refunds import confirming, wired
 from flask_refunds.admin.desk_actions import LONGEST_WHY, Action, short
@@ -55,7 +55,7 @@ class InShopForm(OwnForm):
 
     why = TextAreaField(
         lazy_gettext("Where do the shop's own records have it?"),
-        [InputRequired(lazy_gettext("Say where.")), short(LONGEST_WHY)],
+        [DataRequired(lazy_gettext("Say where.")), short(LONGEST_WHY)],
     )
 
 

@@ -224,7 +224,7 @@ def test_a_refund_that_fails_late_is_released(patient: Workshop) -> None:
 
 
 def test_a_retry_of_a_late_failure_is_a_refund_of_ours(patient: Workshop) -> None:
-    order_ref, (sale,) = patient.sell(3000)
+    _, (sale,) = patient.sell(3000)
     stranger = outside(patient, sale, "12.00")
     transfer = adopted(patient)
     patient.gateway.decline_settlement(stranger)
@@ -484,11 +484,7 @@ def test_more_than_was_left_is_adopted_and_flagged(any_shop: Workshop) -> None:
 def test_what_the_lines_do_not_have_is_an_adjustment(patient: Workshop) -> None:
     order_ref, (sale,) = patient.sell(3000)
     (ours,) = patient.issue(order_ref, 2500).transfer_ids
-    with patient.app.app_context():
-        instead = update(Transfer).where(Transfer.id == ours)
-        patient_url = patient.runtime.sessions.engine
-        with patient_url.begin() as connection:
-            connection.execute(instead.values(next_attempt_at=utc_now() + timedelta(days=1)))
+    assert patient.transfer(ours).state == TransferState.STARTED
     stranger = outside(patient, sale, "12.00")
 
     assert outcomes(synced(patient)) == {stranger: Outcome.ADOPTED}
@@ -636,10 +632,8 @@ def test_the_command_is_dry_without_yes(patient: Workshop) -> None:
 
 def test_the_command_looks_at_whole_days_of_the_store(sqlite_url: str) -> None:
     with opened(sqlite_url, **PATIENT, REFUNDS_TIMEZONE="Asia/Tokyo") as shop:
-        told = json.loads(
-            run(shop, "--since", "2026-03-01", "--until", "2026-03-01", "--json").output
-        )
-    (looked,) = told["gateways"]
+        told = run(shop, "--since", "2026-03-01", "--until", "2026-03-01", "--json")
+    (looked,) = json.loads(told.output)["gateways"]
     assert (looked["since"], looked["until"]) == (
         "2026-03-01T00:00:00+09:00",
         "2026-03-02T00:00:00+09:00",
