@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from example_app import db
 from example_app.models import Order, Payment
-from flask_refunds import confirming, correcting, errors
+from flask_refunds import RefundRequest, confirming, correcting, errors, issuing
 from flask_refunds.attention import Need, conditions
 from flask_refunds.cli import refunds
 from flask_refunds.confirming import Confirmation
@@ -317,6 +317,41 @@ def test_syncs_at_once_adopt_it_once(any_shop: Workshop) -> None:
     ties_out(any_shop)
 
 
+def test_it_is_adopted_under_the_lock_of_its_order(any_shop: Workshop) -> None:
+    """An issue has the lock and has not committed while the sync is about to write."""
+    order_ref, (sale,) = any_shop.sell(3000)
+    any_shop.issue(order_ref, 100)
+    outside(any_shop, sale, "12.00")
+    writes, issuer = threading.Event(), threading.get_ident()
+    looking = threading.Thread(target=synced, args=(any_shop,))
+
+    def watch(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if threading.get_ident() != issuer and not statement.startswith("SELECT"):
+            writes.set()
+
+    def under_lock(_amount: int, _currency: str) -> None:
+        looking.start()
+        assert writes.wait(30)
+
+    line = any_shop.rows(select(Line.line_ref))[0]
+    request = RefundRequest(
+        order_ref=order_ref,
+        token="other",
+        reason="returned",
+        selections=(Selection(kind="line", ref=line, paid=1500),),
+        other_kind="cash",
+    )
+    with any_shop.app.app_context():
+        event.listen(db.engine, "before_cursor_execute", watch)
+        issuing.issue(any_shop.runtime, request, AGENT, permit=under_lock)
+        looking.join(60)
+        event.remove(db.engine, "before_cursor_execute", watch)
+
+    assert account(any_shop, order_ref).committed == 100 + 1500 + 1200
+    assert left(any_shop, order_ref) == 200
+    ties_out(any_shop)
+
+
 def test_a_sync_and_a_full_refund_at_once_give_no_cent_twice(any_shop: Workshop) -> None:
     order_ref, (sale,) = any_shop.sell(3000)
     outside(any_shop, sale, "12.00")
@@ -561,8 +596,11 @@ def test_it_goes_on_where_the_last_whole_look_ended(patient: Workshop) -> None:
     second = synced(patient).gateways[0]
 
     assert second.since == first.until - OVERLAP
-    synced(patient, since=first.until, until=first.until)  # leaves a gap: not remembered
+    object.__setattr__(patient.runtime, "clock", lambda: utc_now() + timedelta(days=10))
+    synced(patient, since=utc_now() + timedelta(days=9))  # leaves a gap: not remembered
     assert patient.rows(select(Gateway.synced_until)) == [second.until]
+    last = synced(patient, since=first.since).gateways[0]
+    assert patient.rows(select(Gateway.synced_until)) == [last.until]
 
 
 def test_what_could_not_be_looked_through_is_said_and_looked_through_again(
