@@ -189,12 +189,7 @@ def _of_order(
         all_of_order=everything,
         dry=dry,
     )
-    if dry:
-        return runtime.sessions.read(work)
-    try:
-        return runtime.sessions.transact(work)
-    except IntegrityError:  # somebody adopted it at the same moment, for another order
-        return runtime.sessions.transact(work)
+    return runtime.sessions.read(work) if dry else runtime.sessions.transact(work)
 
 
 def _all_of(runtime: Runtime, bundle: OrderBundle) -> Iterable[Given]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -57,10 +58,8 @@ def _values(key: Key, texts: list[str]) -> list[tuple[Any, ...]]:
     """Return *texts* as the host keeps them; what cannot be one of its ids is left out."""
     values = []
     for text in texts:
-        try:
+        with suppress(ValueError, ArithmeticError):
             values.append(key.from_ref(text))
-        except (ValueError, ArithmeticError):
-            continue
     return values
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -303,3 +304,10 @@ def test_finds_the_orders_of_sales_by_the_gateways_id(session: Session) -> None:
     assert len(statements) == 2
     assert read_orders_of_charges(session, STOREFRONT, "stripe", ["t0"]) == {}
     assert read_orders_of_charges(session, STOREFRONT, "braintree", []) == {}
+    assert STOREFRONT.payments is not None
+    numbered = replace(STOREFRONT, payments=replace(STOREFRONT.payments, transaction=Money.id))
+    assert read_orders_of_charges(session, numbered, "braintree", ["1", "no number"]) == {
+        "1": (keys["N-000"],)
+    }
+    cash = replace(STOREFRONT, payments=None)
+    assert read_orders_of_charges(session, cash, "braintree", ["t0"]) == {}

@@ -5,13 +5,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import event, func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from example_app import db
 from example_app.models import Order, Payment
@@ -26,7 +27,7 @@ from flask_refunds.outside import Outcome
 from flask_refunds.planning import Selection
 from flask_refunds.processing import Processed, process
 from flask_refunds.reconciling import poll, sweep
-from flask_refunds.runtime import utc_now
+from flask_refunds.runtime import GatewayRegistry, utc_now
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.syncing import OVERLAP, Synced, sync
 from flask_refunds.verify import verify, verify_gateway
@@ -495,6 +496,105 @@ def test_a_released_one_leaves_the_shops_own_note_of_it_standing(keeping: Worksh
     assert account(keeping, order_ref).prior == 500
 
 
+def test_a_void_that_the_shop_has_without_an_id_is_matched(keeping: Workshop) -> None:
+    order_ref, (sale,) = keeping.sell(2000, settled=False)
+    outside(keeping, sale)
+    note(keeping, order_ref, 2000)
+    with keeping.app.app_context():  # cash, of which no gateway knows
+        cash = {"kind": "cash", "amount_cents": 500, "currency": "USD"}
+        db.session.add(Payment(order_id=int(order_ref), **cash))
+        db.session.commit()
+
+    assert outcomes(synced(keeping)) == {sale: Outcome.MATCHED}
+    assert left(keeping, order_ref) == 500
+
+
+# What a person says.
+
+
+def test_who_confirms_has_to_say_why_and_for_all_of_it(patient: Workshop) -> None:
+    _, (sale,) = patient.sell(3000)
+    outside(patient, sale, "12.00")
+    transfer = adopted(patient)
+    line = patient.rows(select(Line.line_ref))[0]
+
+    def confirm(paid: int, reason: str = "returned", transfer_id: int = transfer.id) -> None:
+        wanted = Selection(kind="line", ref=line, paid=paid)
+        confirmation = Confirmation(selections=(wanted,), reason=reason)
+        patient.do(confirming.confirm_outside, transfer_id, AGENT, confirmation)
+
+    with pytest.raises(errors.UnknownReason):
+        confirm(1200, "whatever")
+    with pytest.raises(errors.NotTheAmount):
+        confirm(1199)
+    with pytest.raises(errors.UnknownRefund):
+        confirm(1200, transfer_id=77)
+    with pytest.raises(errors.ReasonMissing):
+        patient.do(confirming.disown, transfer.id, AGENT, why=" ")
+    assert posted(patient) == 0
+    confirm(1200)
+    assert posted(patient) == 1200
+    for again in (lambda: confirm(1200), lambda: patient.do(confirming.read_proposal, 1)):
+        with pytest.raises(errors.WrongState):
+            again()
+    with pytest.raises(errors.WrongState):
+        patient.do(confirming.disown, transfer.id, AGENT, why="too late")
+
+
+def test_the_proposal_leaves_out_the_refund_itself(patient: Workshop) -> None:
+    order_ref, (sale,) = patient.sell(3000)
+    patient.issue(order_ref, 2500)
+    outside(patient, sale, "12.00")
+    synced(patient)
+    (transfer,) = patient.rows(select(Transfer).where(Transfer.detail == Detail.OUTSIDE))
+
+    proposal = patient.do(confirming.read_proposal, transfer.id)
+
+    assert proposal.standing.balance == 500
+    assert [(each.paid, each.quantity) for each in proposal.selections] == [(500, 0)]
+    assert proposal.adjustment == 700
+
+
+def test_people_who_confirm_at_once_post_it_once(any_shop: Workshop) -> None:
+    _, (sale,) = any_shop.sell(3000)
+    outside(any_shop, sale, "12.00")
+    transfer = adopted(any_shop)
+    start = threading.Barrier(4)
+
+    def run(number: int) -> bool:
+        start.wait(30)
+        try:
+            if number % 2:
+                any_shop.do(confirming.disown, transfer.id, AGENT, why="ours")
+            else:
+                confirmed(any_shop, transfer)
+        except errors.WrongState:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(run, range(4))) == 1
+    state = any_shop.transfer(transfer.id).state
+    assert posted(any_shop) == (1200 if state == TransferState.COMPLETED else 0)
+    assert any_shop.do(verify) == []
+
+
+def test_a_refund_of_an_order_that_is_gone_can_still_be_released(patient: Workshop) -> None:
+    order_ref, (sale,) = patient.sell(3000)
+    outside(patient, sale, "12.00")
+    transfer = adopted(patient)
+    with patient.app.app_context():
+        db.session.execute(delete(Order).where(Order.id == int(order_ref)))
+        db.session.commit()
+    with pytest.raises(errors.UnknownOrder):
+        confirmed(patient, transfer)
+
+    patient.do(confirming.disown, transfer.id, AGENT, why="The order was a test")
+
+    assert patient.transfer(transfer.id).state == TransferState.REVERSED
+    assert account(patient, order_ref).committed == 0
+
+
 # What cannot be adopted, or takes more than there is.
 
 
@@ -575,6 +675,17 @@ def test_a_sale_of_several_orders_and_another_currency_are_for_people(patient: W
     assert patient.rows(select(Transfer)) == []
 
 
+def test_a_currency_that_the_shop_changed_is_for_people(patient: Workshop) -> None:
+    order_ref, (sale,) = patient.sell(3000)
+    patient.issue(order_ref, 100)
+    with patient.app.app_context(), patient.runtime.sessions.open() as session:
+        session.get_one(Account, order_ref).currency = "EUR"
+        session.commit()
+    stranger = outside(patient, sale, "5.00")
+
+    assert outcomes(synced(patient)) == {stranger: Outcome.OTHER_CURRENCY}
+
+
 def test_a_refund_that_took_no_money_is_none(patient: Workshop) -> None:
     _, (sale,) = patient.sell(3000)
     patient.gateway.decline_settlement(outside(patient, sale, "12.00"))
@@ -633,6 +744,20 @@ def test_one_order_that_cannot_be_read_does_not_stop_the_others(patient: Worksho
     assert len(looked.problems) == 1
     assert "Orders.currency" in looked.problems[0]
     assert patient.rows(select(Gateway.synced_until)) == []
+
+
+def test_only_gateways_that_can_list_their_refunds_take_part(patient: Workshop) -> None:
+    def missing() -> Any:
+        raise errors.ConfigurationError("REFUNDS_STRIPE_KEY is not set; set it.")
+
+    silent = GatewayRegistry({"silent": object})  # type: ignore[dict-item]
+    broken = GatewayRegistry({"stripe": missing})
+    with patient.app.app_context():
+        assert sync(replace(patient.runtime, gateways=silent)).gateways == ()
+        with pytest.raises(errors.ConfigurationError, match="cannot list"):
+            sync(replace(patient.runtime, gateways=silent), gateway="silent")
+        (looked,) = sync(replace(patient.runtime, gateways=broken)).gateways
+    assert looked.problems == ("REFUNDS_STRIPE_KEY is not set; set it.",)
 
 
 # The command.
