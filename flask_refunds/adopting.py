@@ -50,23 +50,26 @@ PANEL = "Gateway"
 class Known:
     """Gateway ids that are not to be adopted.
 
-    ``disowned`` are those of which people said that the shop's own books have them.
+    ``disowned`` are those of which people said that the shop's own books have them, ``unbooked``
+    carry the reference of a transfer that counts as failed.
     """
 
     ours: frozenset[str]
     disowned: frozenset[str]
+    unbooked: frozenset[str]
 
 
 def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Known:
     """Return which of *given* at *gateway* we made, may have made just now, or adopted before.
 
-    Ours is what has an id or a reference of ours, and a void while one of ours has no certain
-    end. Our intent is committed before the gateway hears of it, so that nothing of ours can be
-    there without being known.
+    Ours is what has an id or a reference of ours, and a void while one of ours may have been the
+    one: a failed transfer certainly made none. Our intent is committed before the gateway hears
+    of it, so that nothing of ours can be there without being known.
     """
     charges, ids = {each.charge_id for each in given}, {each.id for each in given}
     known: set[str | None] = set()
     references: set[str | None] = set()
+    failed: set[str | None] = set()
     disowned, voiding = set(), set()
     for transfer in session.execute(
         select(Transfer.gateway_refund_id, Transfer.reference, Transfer.state).where(
@@ -78,6 +81,8 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
         references.add(transfer.reference)
         if transfer.state == TransferState.REVERSED:
             disowned.add(transfer.gateway_refund_id)
+        if transfer.state == TransferState.FAILED:
+            failed.add(transfer.reference)
     for attempt in session.execute(
         select(
             Attempt.gateway_refund_id,
@@ -85,15 +90,19 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
             Attempt.operation,
             Attempt.outcome,
             Transfer.charge_id,
+            Transfer.state,
         )
         .join(Transfer, Transfer.id == Attempt.transfer_id)
         .where(Transfer.gateway == gateway, Transfer.charge_id.in_(charges))
     ):
         known.add(attempt.gateway_refund_id)
         references.add(attempt.reference)
-        if attempt.operation == VOID and attempt.outcome in UNRESOLVED:
+        if attempt.state == TransferState.FAILED:
+            failed.add(attempt.reference)
+        elif attempt.operation == VOID and attempt.outcome in UNRESOLVED:
             voiding.add(attempt.charge_id)
-    references.discard(None)
+    for found in (references, failed):
+        found.discard(None)
     return Known(
         ours=frozenset(
             each.id
@@ -103,6 +112,7 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
             or (each.operation == VOID and each.charge_id in voiding)
         ),
         disowned=frozenset(id_ for id_ in disowned if id_ is not None),
+        unbooked=frozenset(g.id for g in given if g.took_money and g.reference in failed),
     )
 
 

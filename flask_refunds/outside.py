@@ -59,14 +59,16 @@ class Given:
 
 
 class Outcome(StrEnum):
-    """What became of a refund or void that is not ours.
+    """What became of a refund or void that our books do not have.
 
+    ``FAILED_HERE`` carries the reference of a transfer of ours that counts as failed.
     ``IN_SHOP``: the shop's own books have it, by the gateway's id; ``MATCHED``: they have one of
     this amount, without an id. ``NEVER_CAPTURED``: a void of what was only authorized, and the
     shop counts it as paid.
     """
 
     ADOPTED = "adopted"
+    FAILED_HERE = "failed_here"
     IN_SHOP = "in_shop"
     MATCHED = "matched_by_amount"
     OTHER_CURRENCY = "other_currency"

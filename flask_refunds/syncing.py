@@ -69,9 +69,7 @@ class Synced:
         )
 
 
-_FOR_PERSON = frozenset(
-    {Outcome.ADOPTED, Outcome.SEVERAL_ORDERS, Outcome.OTHER_CURRENCY, Outcome.NEVER_CAPTURED}
-)
+_FOR_PERSON = frozenset(Outcome) - {Outcome.IN_SHOP, Outcome.MATCHED, Outcome.UNKNOWN_SALE}
 """A sale that is unknown here may be another shop's of the same merchant."""
 
 
@@ -120,8 +118,9 @@ def _look(
         return looked(problems=(error.message,))
     listed = list({(g.operation, g.id): g for g in (Given.of(name, r) for r in receipts)}.values())
     relevant = [each for each in listed if each.took_money or each.operation == VOID]
-    strangers = _strangers(runtime, name, relevant)
+    strangers, unbooked = _unknown(runtime, name, relevant)
     found, problems = _take_up(runtime, name, strangers, dry=dry)
+    found += [Found(given=each, outcome=Outcome.FAILED_HERE) for each in unbooked]
     if not problems and not dry and start <= usual:
         _remember(runtime, name, end)
     return looked(
@@ -141,14 +140,21 @@ def _beginning(session: Session, *, name: str, end: datetime) -> datetime:
     return row.synced_until - OVERLAP
 
 
-def _strangers(runtime: Runtime, name: str, listed: Sequence[Given]) -> list[Given]:
-    """Return what of *listed* is not ours, as far as can be told without a lock."""
+def _unknown(
+    runtime: Runtime, name: str, listed: Sequence[Given]
+) -> tuple[list[Given], list[Given]]:
+    """Return what of *listed* is not ours, and what is ours and counts as failed here.
+
+    As far as can be told without a lock.
+    """
     strangers: list[Given] = []
+    unbooked: list[Given] = []
     for start in range(0, len(listed), AT_ONCE):
         part = listed[start : start + AT_ONCE]
         known = runtime.sessions.read(partial(known_to_us, gateway=name, given=part))
         strangers += [each for each in part if each.id not in known.ours]
-    return strangers
+        unbooked += [each for each in part if each.id in known.unbooked]
+    return strangers, unbooked
 
 
 def _take_up(

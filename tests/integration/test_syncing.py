@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 from sqlalchemy import delete, event, func, select, update
+from sqlalchemy.orm import Session
 
 from example_app import db
 from example_app.models import Order, Payment
-from flask_refunds import RefundRequest, confirming, correcting, errors, issuing
+from flask_refunds import RefundRequest, confirming, correcting, errors, issuing, lifecycle
+from flask_refunds.accounts import lock
 from flask_refunds.attention import Need, conditions
 from flask_refunds.cli import refunds
 from flask_refunds.confirming import Confirmation
@@ -422,6 +424,48 @@ def test_a_void_of_ours_is_not_made_of_one_that_was_found_outside(patient: Works
     assert (ticket.now.state, ticket.now.failure_code) == (TransferState.FAILED, "voided")
     assert account(patient, ticket.order_ref).committed == 2000
     ties_out(patient)
+
+
+def fail(shop: Workshop, transfer_id: int) -> None:
+    """Have the transfer count as failed, as when a person has said that nothing went back."""
+
+    def work(session: Session) -> None:
+        transfer = session.get_one(Transfer, transfer_id)
+        lock(session, transfer.order_ref)
+        failed = TransferState.FAILED
+        lifecycle.change(
+            session, shop.runtime, transfer, failed, now=utc_now(), actor=AGENT, action="rejected"
+        )
+
+    with shop.app.app_context():
+        shop.runtime.sessions.transact(work)
+
+
+def test_a_void_in_the_panel_after_one_of_ours_failed_is_adopted(patient: Workshop) -> None:
+    ticket = patient.refund_of(2000, settled=False)
+    patient.gateway.fault("drop_before", "void")
+    patient.do(process, ticket.id)
+    assert [attempt.outcome for attempt in ticket.attempts] == ["unknown"]
+    fail(patient, ticket.id)
+    outside(patient, ticket.sale)
+
+    assert outcomes(synced(patient)) == {ticket.sale: Outcome.ADOPTED}
+    assert account(patient, ticket.order_ref).committed == 2000
+
+
+def test_a_refund_of_ours_that_counts_as_failed_is_for_people(patient: Workshop) -> None:
+    ticket = patient.refund_of(2000, part=500)
+    patient.gateway.fault("drop_after", "refund")
+    patient.do(process, ticket.id)
+    fail(patient, ticket.id)
+
+    found = synced(patient)
+
+    ((refund_id, outcome),) = outcomes(found).items()
+    assert outcome is Outcome.FAILED_HERE
+    assert found.needs_person
+    assert [each["id"] for each in ticket.audit["refunds"]] == [refund_id]
+    assert len(patient.rows(select(Transfer))) == 1
 
 
 # What the shop's own books have.
