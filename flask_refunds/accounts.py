@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.errors import AboveBalance, ConfigurationError
 from flask_refunds.models import Account, Attempt, Transfer
+from flask_refunds.states import TransferState
 
 
 def lock(session: Session, order_ref: str) -> Account:
@@ -31,8 +32,13 @@ def lock(session: Session, order_ref: str) -> Account:
 
 
 def own_gateway_ids(session: Session, order_ref: str) -> frozenset[str]:
-    """Return the gateway's ids of all that our transfers of *order_ref* have made there."""
-    made = select(Transfer.gateway_refund_id).where(Transfer.order_ref == order_ref)
+    """Return the gateway's ids of all that our transfers of *order_ref* stand for.
+
+    One that was reversed stands for nothing: it is in the shop's own books.
+    """
+    made = select(Transfer.gateway_refund_id).where(
+        Transfer.order_ref == order_ref, Transfer.state != TransferState.REVERSED
+    )
     tried = (
         select(Attempt.gateway_refund_id)
         .join(Transfer, Transfer.id == Attempt.transfer_id)

@@ -14,7 +14,16 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.attention import UNKNOWN_FOR
 from flask_refunds.errors import UnknownRefund
-from flask_refunds.models import LARGEST_ID, Account, Attempt, Event, Line, Refund, Transfer
+from flask_refunds.models import (
+    AT_GATEWAY,
+    LARGEST_ID,
+    Account,
+    Attempt,
+    Event,
+    Line,
+    Refund,
+    Transfer,
+)
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import (
     IN_FLIGHT,
@@ -120,6 +129,11 @@ class Movement:
         return self.detail is Detail.CONFLICT
 
     @property
+    def may_confirm(self) -> bool:
+        """Whether it was made outside and somebody has to say for which items."""
+        return self.state is TransferState.PROCESSING and self.detail is Detail.OUTSIDE
+
+    @property
     def may_reverse(self) -> bool:
         """Whether it is a standing record of other means."""
         return self.method is Method.OTHER and self.state is TransferState.COMPLETED
@@ -162,6 +176,7 @@ class Dossier:
     note: str
     actor_label: str
     state: RefundState
+    source: str
     created_at: datetime
     completed_at: datetime | None
     lines: tuple[RefundedLine, ...]
@@ -173,6 +188,16 @@ class Dossier:
     def status(self) -> CardStatus | None:
         """The card status that Account History shows."""
         return card_status([(m.method, m.state) for m in self.current])
+
+    @property
+    def made_outside(self) -> bool:
+        """Whether it was made in the gateway's own panel and found there."""
+        return self.source == AT_GATEWAY
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether nobody has said yet for which items it was: its lines are a guess."""
+        return any(movement.may_confirm for movement in self.movements)
 
     @property
     def current(self) -> tuple[Movement, ...]:

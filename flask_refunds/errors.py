@@ -137,6 +137,16 @@ class NotPositive(Refusal):
     """The refund's total is zero or less."""
 
 
+class NotTheAmount(Refusal):
+    """The lines do not add up to what was given back (minor units of ``currency``)."""
+
+    field = "adjustment"
+
+    def __init__(self, *, asked: int, amount: int, currency: str) -> None:
+        super().__init__(f"{asked} in all, {amount} was given back")
+        self.asked, self.amount, self.currency = asked, amount, currency
+
+
 class AboveCards(Refusal):
     """The cards of the order can take back less than was asked (minor units)."""
 

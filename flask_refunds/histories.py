@@ -190,7 +190,9 @@ def _order(
         if transfer.payment_ref is not None and transfer.state in RESERVING:
             by_payment[transfer.payment_ref] += transfer.amount
     standing = stand(
-        bundle.without_prior([r.gateway_refund_id for r in rows if r.gateway_refund_id]),
+        bundle.without_prior(
+            [r.gateway_refund_id for r in rows if r.state != TransferState.REVERSED]
+        ),
         line_tax=runtime.storefront.line_tax,
         committed=sum(m.amount for m in moved if m.state in RESERVING),
         given=given_by(moved),

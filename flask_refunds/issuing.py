@@ -3,10 +3,11 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +26,7 @@ from flask_refunds.models import (
 )
 from flask_refunds.planning import (
     Plan,
+    PlannedLine,
     PlannedTransfer,
     RefundRequest,
     Standing,
@@ -36,6 +38,7 @@ from flask_refunds.sessions import after_commit
 from flask_refunds.sharing import Components
 from flask_refunds.standings import read_standing, standing_of
 from flask_refunds.states import Method, RefundState, TransferState
+from flask_refunds.storefront.facts import OrderFacts
 from flask_refunds.storefront.reading import read_bundle
 
 
@@ -140,7 +143,7 @@ def _issue(
     take_over(account, standing)
     refund = _document(standing, planned, request, actor, token, now)
     session.add(refund)
-    lines = _lines(refund, planned)
+    lines = add_lines(refund, planned.lines)
     session.flush()
     lifecycle.record(session, refund, None, now=now, actor=actor, action="issued", why=request.note)
     for position, target in enumerate(planned.transfers):
@@ -184,6 +187,19 @@ def take_over(account: Account, standing: Standing) -> None:
     account.paid = max(standing.captured, standing.prior + account.committed)
 
 
+def of_order(order: OrderFacts) -> Mapping[str, Any]:
+    """Return what a refund keeps of its *order*."""
+    return {
+        "order_ref": order.ref,
+        "order_number": order.number[:REF_LENGTH],
+        "order_placed_at": order.placed_at,
+        "customer_ref": order.customer_ref,
+        "customer_name": order.customer_name[:255],
+        "customer_email": order.customer_email[:255],
+        "currency": order.currency,
+    }
+
+
 def _document(
     standing: Standing,
     planned: Plan,
@@ -192,15 +208,8 @@ def _document(
     token: str,
     now: datetime,
 ) -> Refund:
-    order = standing.order
     return Refund(
-        order_ref=order.ref,
-        order_number=order.number[:REF_LENGTH],
-        order_placed_at=order.placed_at,
-        customer_ref=order.customer_ref,
-        customer_name=order.customer_name[:255],
-        customer_email=order.customer_email[:255],
-        currency=order.currency,
+        **of_order(standing.order),
         amount=planned.amount,
         tax=planned.tax,
         reason=request.reason,
@@ -214,7 +223,8 @@ def _document(
     )
 
 
-def _lines(refund: Refund, planned: Plan) -> list[Line]:
+def add_lines(refund: Refund, planned: Sequence[PlannedLine]) -> list[Line]:
+    """Give *refund* the *planned* lines, with a snapshot of what they are, and return them."""
     lines = [
         Line(
             position=position,
@@ -225,7 +235,7 @@ def _lines(refund: Refund, planned: Plan) -> list[Line]:
             dimensions=dict(line.item.dimensions),
             **vars(line.components),
         )
-        for position, line in enumerate(planned.lines)
+        for position, line in enumerate(planned)
     ]
     refund.lines.extend(lines)
     return lines

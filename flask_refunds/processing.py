@@ -156,7 +156,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
 
 
 def _is_due(transfer: Transfer, now: datetime) -> bool:
-    if transfer.method != Method.CARD:
+    if transfer.method != Method.CARD or transfer.detail == Detail.OUTSIDE:
         return False
     if transfer.state == TransferState.STARTED:
         return transfer.next_attempt_at is None or transfer.next_attempt_at <= now
@@ -313,6 +313,8 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
             return None
         if _something_new(session, transfer, claim):
             return None
+        if operation == VOID and _voided_outside(session, transfer):
+            return None
         transfer.operation = operation
         attempt = session.get_one(Attempt, claim.attempt_id)
         attempt.operation, attempt.called_at = operation, now
@@ -320,6 +322,19 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
 
     announced = runtime.sessions.transact(work)
     return announced is not None and runtime.now() <= announced + call_may_begin(runtime)
+
+
+def _voided_outside(session: Session, transfer: Transfer) -> bool:
+    """Return whether a void of the sale was found that is not ours: the money is back already.
+
+    Were ours announced now, the gateway's answer could not be told from that one's.
+    """
+    booked = select(Transfer.id).where(
+        Transfer.gateway == transfer.gateway,
+        Transfer.gateway_refund_id == transfer.charge_id,
+        Transfer.id != transfer.id,
+    )
+    return session.scalar(booked.limit(1)) is not None
 
 
 def _something_new(session: Session, transfer: Transfer, claim: Claim) -> bool:

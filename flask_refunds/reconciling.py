@@ -200,11 +200,14 @@ def _something_waits(runtime: Runtime, gateway: str) -> bool:
 def settle(
     session: Session, runtime: Runtime, transfer: Transfer, receipt: RefundReceipt, now: datetime
 ) -> None:
-    """Record on *transfer*, whose account is locked, how far the gateway has come with it."""
+    """Record on *transfer*, whose account is locked, how far the gateway has come with it.
+
+    One that was made outside is not completed by that: a person has to say for which items.
+    """
     transfer.gateway_status = receipt.raw_status
     if receipt.state is ReceiptState.SUCCEEDED:
         transfer.settled_at, transfer.poll_at, transfer.waiting_since = now, None, None
-        if transfer.state == TransferState.PROCESSING:
+        if transfer.state == TransferState.PROCESSING and transfer.detail != Detail.OUTSIDE:
             lifecycle.change(
                 session,
                 runtime,
@@ -216,7 +219,8 @@ def settle(
                 detail=Detail.SETTLED,
             )
             return
-        transfer.detail = Detail.SETTLED
+        if transfer.detail != Detail.OUTSIDE:
+            transfer.detail = Detail.SETTLED
         lifecycle.record(
             session, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
         )

@@ -65,7 +65,9 @@ def adopt(
         now = _require_open(runtime, transfer, case)
         if _is_booked(session, transfer, outcome.gateway_refund_id):
             raise errors.NotThisRefund(reason="booked", found=outcome.gateway_refund_id)
-        accept(session, runtime, transfer, outcome, now, actor=actor, action="adopted", why=why)
+        accept(
+            session, runtime, transfer, outcome, now, actor=actor, action="found_by_person", why=why
+        )
 
     with_transfer(runtime, transfer_id, work)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
 
 from flask_refunds.accounts import own_gateway_ids
 from flask_refunds.models import Account, Allocation, Line, Transfer
@@ -23,21 +24,37 @@ def read_standing(session: Session, runtime: Runtime, order_ref: str) -> Standin
 
 
 def standing_of(
-    session: Session, runtime: Runtime, bundle: OrderBundle, account: Account | None
+    session: Session,
+    runtime: Runtime,
+    bundle: OrderBundle,
+    account: Account | None,
+    *,
+    without: Transfer | None = None,
 ) -> Standing:
-    """Return how the order of *bundle* stands, with its *account* if it has one."""
+    """Return how the order of *bundle* stands, with its *account* if it has one.
+
+    As if the reserving transfer *without* were not there, which is about to be divided anew.
+    """
     order_ref = bundle.order.ref
+    committed = account.committed if account is not None else 0
     return stand(
         bundle.without_prior(own_gateway_ids(session, order_ref) if account is not None else ()),
         line_tax=runtime.storefront.line_tax,
-        committed=account.committed if account is not None else 0,
-        given=_given(session, order_ref) if account is not None else {},
-        by_payment=_by_payment(session, order_ref) if account is not None else {},
+        committed=committed - (without.amount if without is not None else 0),
+        given=_given(session, order_ref, without) if account is not None else {},
+        by_payment=_by_payment(session, order_ref, without) if account is not None else {},
         gateways=runtime.gateways.usable(),
     )
 
 
-def _given(session: Session, order_ref: str) -> Mapping[tuple[str, str], Components]:
+def _reserving(order_ref: str, without: Transfer | None) -> ColumnElement[bool]:
+    mine = and_(Transfer.order_ref == order_ref, Transfer.state.in_(RESERVING))
+    return mine if without is None else and_(mine, Transfer.id != without.id)
+
+
+def _given(
+    session: Session, order_ref: str, without: Transfer | None
+) -> Mapping[tuple[str, str], Components]:
     """Return what our reserving transfers carry, by kind and line: one query."""
     rows = session.execute(
         select(
@@ -51,7 +68,7 @@ def _given(session: Session, order_ref: str) -> Mapping[tuple[str, str], Compone
         )
         .join(Allocation, Allocation.line_id == Line.id)
         .join(Transfer, Transfer.id == Allocation.transfer_id)
-        .where(Transfer.order_ref == order_ref, Transfer.state.in_(RESERVING))
+        .where(_reserving(order_ref, without))
         .group_by(Line.kind, Line.line_ref)
     )
     return {
@@ -66,14 +83,10 @@ def _given(session: Session, order_ref: str) -> Mapping[tuple[str, str], Compone
     }
 
 
-def _by_payment(session: Session, order_ref: str) -> Mapping[str, int]:
+def _by_payment(session: Session, order_ref: str, without: Transfer | None) -> Mapping[str, int]:
     rows = session.execute(
         select(Transfer.payment_ref, func.sum(Transfer.amount))
-        .where(
-            Transfer.order_ref == order_ref,
-            Transfer.method == Method.CARD,
-            Transfer.state.in_(RESERVING),
-        )
+        .where(_reserving(order_ref, without), Transfer.method == Method.CARD)
         .group_by(Transfer.payment_ref)
     )
     return {ref: int(amount) for ref, amount in rows if ref is not None}

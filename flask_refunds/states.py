@@ -76,10 +76,15 @@ class Detail(StrEnum):
 
 TRANSITIONS: dict[Method, dict[TransferState | None, frozenset[TransferState]]] = {
     Method.CARD: {
-        None: frozenset({TransferState.STARTED}),
+        None: frozenset({TransferState.STARTED, TransferState.PROCESSING}),
         TransferState.STARTED: frozenset({TransferState.PROCESSING, TransferState.FAILED}),
         TransferState.PROCESSING: frozenset(
-            {TransferState.STARTED, TransferState.COMPLETED, TransferState.FAILED}
+            {
+                TransferState.STARTED,
+                TransferState.COMPLETED,
+                TransferState.FAILED,
+                TransferState.REVERSED,
+            }
         ),
         TransferState.COMPLETED: frozenset({TransferState.FAILED}),
         TransferState.FAILED: frozenset({TransferState.STARTED}),
@@ -92,7 +97,8 @@ TRANSITIONS: dict[Method, dict[TransferState | None, frozenset[TransferState]]] 
 """By method: from a state (``None``: not yet recorded) to the states that may follow it.
 
 A card transfer fails, and may be retried; nobody can fail to record other means, but the record
-may have been a mistake.
+may have been a mistake. One that was made outside begins as Processing, since the gateway has it
+already, and is Reversed when it turns out to be in the shop's own books: its money did move.
 """
 
 RESERVING = frozenset({TransferState.STARTED, TransferState.PROCESSING, TransferState.COMPLETED})

@@ -10,6 +10,7 @@ from flask_refunds import desks, errors, wired
 from flask_refunds.admin import desk_search, references
 from flask_refunds.admin.desk_actions import PAY_OTHERWISE, RETRY, REVERSE, Action, already
 from flask_refunds.admin.desk_history import history, operation_text, outcome_text, short_name
+from flask_refunds.admin.desk_outside import CONFIRM, IN_SHOP
 from flask_refunds.admin.desk_resolving import ACKNOWLEDGE, ADOPT, TRY_AGAIN
 from flask_refunds.admin.forms import OwnForm
 from flask_refunds.admin.pages import RefundsPage
@@ -113,10 +114,23 @@ class DeskView(RefundsPage):
         """Record that money beside the books was settled."""
         return self._act(ACKNOWLEDGE, id)
 
+    @expose("/transfer/<int:id>/confirm", methods=("GET", "POST"))
+    def confirm(self, id: int) -> ResponseReturnValue:  # noqa: A002
+        """Say for which items a refund was that was made in the gateway's own panel."""
+        return self._act(CONFIRM, id)
+
+    @expose("/transfer/<int:id>/in-shop", methods=("GET", "POST"))
+    def in_shop(self, id: int) -> ResponseReturnValue:  # noqa: A002
+        """Say that the shop's own records have such a refund already."""
+        return self._act(IN_SHOP, id)
+
     def _act(self, action: Action, transfer_id: int) -> ResponseReturnValue:
         dossier, movement = read_movement(self.runtime, transfer_id)
         actor = self._permitted(movement)
-        form = action.form()
+        try:
+            form = action.form(movement)
+        except errors.WrongState:
+            return self._page(dossier, warning=already(action, dossier, movement))
         if request.method == "POST" and not form.validate():
             return self._form(action, dossier, movement, form, 400 if form.expired() else 422)
         if not action.allowed(movement):
@@ -129,10 +143,8 @@ class DeskView(RefundsPage):
             dossier, movement = read_movement(self.runtime, transfer_id)
             return self._page(dossier, warning=already(action, dossier, movement))
         except (errors.Refusal, errors.Busy) as refusal:
-            explained = explain(refusal)
-            field = explained.field if explained.field in form else "token"
-            form[field].errors = [*form[field].errors, explained.message]
-            return self._form(action, dossier, movement, form, explained.status)
+            status = form.refuse(refusal).status
+            return self._form(action, dossier, movement, form, status)
         flash(message, "success")
         return redirect(self.get_url(".refund", id=dossier.id), 303)
 

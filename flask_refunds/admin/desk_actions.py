@@ -57,12 +57,13 @@ class ReverseForm(OwnForm):
 class Action:
     """One thing to do about a transfer.
 
-    ``run`` calls the service and returns what to tell the person. ``done_by`` are the actions
-    in the history after which it cannot be done (again).
+    ``form`` makes its form, or raises :exc:`~flask_refunds.errors.WrongState`; ``run`` calls the
+    service and returns what to tell the person. ``done_by`` are the actions in the history after
+    which it cannot be done (again).
     """
 
     name: str
-    form: type[OwnForm]
+    form: Callable[[Movement], OwnForm]
     allowed: Callable[[Movement], bool]
     run: Callable[[Runtime, Movement, Actor, Any], str]
     done_by: Mapping[str, str]
@@ -111,21 +112,21 @@ _REVERSED = "This record was already taken back by %(who)s on %(when)s. Nothing 
 
 RETRY = Action(
     name="retry",
-    form=RetryForm,
+    form=lambda _: RetryForm(),
     allowed=lambda movement: movement.may_retry,
     run=_retry,
     done_by={"retried": _RETRIED, "paid_otherwise": _PAID},
 )
 PAY_OTHERWISE = Action(
     name="pay_otherwise",
-    form=PayOtherwiseForm,
+    form=lambda _: PayOtherwiseForm(),
     allowed=lambda movement: movement.may_retry,
     run=_pay_otherwise,
     done_by={"retried": _RETRIED, "paid_otherwise": _PAID},
 )
 REVERSE = Action(
     name="reverse",
-    form=ReverseForm,
+    form=lambda _: ReverseForm(),
     allowed=lambda movement: movement.may_reverse,
     run=_reverse,
     done_by={"reversed": _REVERSED},

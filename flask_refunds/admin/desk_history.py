@@ -40,7 +40,7 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "new_key": ("Nothing is at the gateway; a new key is used", "quiet"),
     "reopened": ("Taken up again: it may have been paid after all", "waiting"),
     "conflict": ("Money may have moved beside the books", "bad"),
-    "adopted": ("Found at the gateway by a person", "good"),
+    "found_by_person": ("Found at the gateway by a person", "good"),
     "declared_not_done": ("Not found at the gateway by a person; started again", "start"),
     "acknowledged": ("Settled by a person", "good"),
     "settled": ("Settled at the gateway", "good"),
@@ -48,6 +48,9 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "retried": ("Retried", "start"),
     "paid_otherwise": ("Given back by other means instead", "good"),
     "reversed": ("Record taken back as a mistake", "bad"),
+    "adopted": ("Found in the gateway's own panel", "start"),
+    "confirmed": ("Said for which items it was", "good"),
+    "in_shop": ("The shop's own records have it already", "quiet"),
     "hook_failed": ("The shop's own follow-up failed", "bad"),
 }
 

@@ -60,25 +60,25 @@ def _acknowledge(runtime: Runtime, movement: Movement, actor: Actor, form: WhyFo
 _ADOPTED = "%(who)s already found it at the gateway on %(when)s. Nothing was done twice."
 _NOT_DONE = "%(who)s already had it started again on %(when)s. Nothing was done twice."
 _SEEN = "%(who)s already settled this on %(when)s."
-_RESOLVED = {"adopted": _ADOPTED, "declared_not_done": _NOT_DONE}
+_RESOLVED = {"found_by_person": _ADOPTED, "declared_not_done": _NOT_DONE}
 
 ADOPT = Action(
     name="adopt",
-    form=AdoptForm,
+    form=lambda _: AdoptForm(),
     allowed=lambda movement: movement.may_resolve,
     run=_adopt,
     done_by=_RESOLVED,
 )
 TRY_AGAIN = Action(
     name="try_again",
-    form=WhyForm,
+    form=lambda _: WhyForm(),
     allowed=lambda movement: movement.may_resolve,
     run=_try_again,
     done_by=_RESOLVED,
 )
 ACKNOWLEDGE = Action(
     name="acknowledge",
-    form=WhyForm,
+    form=lambda _: WhyForm(),
     allowed=lambda movement: movement.may_acknowledge,
     run=_acknowledge,
     done_by={"acknowledged": _SEEN},

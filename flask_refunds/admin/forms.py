@@ -12,7 +12,9 @@ from wtforms import HiddenField, ValidationError
 from wtforms.csrf.core import CSRF
 
 from flask_refunds.admin import references
+from flask_refunds.admin.refusals import Explained, explain
 from flask_refunds.admin.words import gettext
+from flask_refunds.errors import RefundsError
 from flask_refunds.policy import Actor
 
 CSRF_FIELD = "refunds_csrf"
@@ -67,6 +69,13 @@ class OwnForm(FlaskForm):
     def expired(self) -> bool:
         """Return whether the CSRF token was refused, after :meth:`validate`."""
         return bool(self[CSRF_FIELD].errors)
+
+    def refuse(self, refusal: RefundsError) -> Explained:
+        """Put the words of *refusal* at its field, or at the whole form, and return them."""
+        explained = explain(refusal)
+        field = self[explained.field if explained.field in self else "token"]
+        field.errors = [*field.errors, explained.message]
+        return explained
 
     def renew_csrf(self) -> None:
         """Give the form a fresh CSRF token, to be shown and sent again."""

@@ -79,6 +79,19 @@ def _above_balance(error: Any) -> str:
     return gettext("At most %(left)s is left on this order.", left=left)
 
 
+def _not_the_amount(error: Any) -> str:
+    difference = money_text(abs(error.amount - error.asked), error.currency)
+    words = "These lines come to %(asked)s, %(difference)s more than the %(amount)s that went back."
+    if error.asked < error.amount:
+        words = words.replace("more", "less")
+    return gettext(
+        words,
+        asked=money_text(error.asked, error.currency),
+        difference=difference,
+        amount=money_text(error.amount, error.currency),
+    )
+
+
 def _above_cards(error: Any) -> str:
     return gettext(
         "The cards of this order can take %(left)s. Choose by what other means the rest goes back.",
@@ -154,6 +167,7 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.AboveQuantity: (422, _above_quantity),
     errors.AboveBalance: (422, _above_balance),
     errors.NotPositive: (422, "The refund must be above zero in all."),
+    errors.NotTheAmount: (422, _not_the_amount),
     errors.AboveCards: (422, _above_cards),
     errors.CardUnavailable: (422, _card_unavailable),
     errors.OtherMeansMissing: (422, "Choose by what other means the money goes back."),

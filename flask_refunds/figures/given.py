@@ -33,6 +33,7 @@ from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.spreading import ZERO
 from flask_refunds.figures.ways import Way, way_of_posting
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH, Attempt, Posting, Transfer
+from flask_refunds.states import TransferState
 from flask_refunds.storefront import PriorRefunds
 from flask_refunds.storefront.values import expression
 
@@ -129,7 +130,10 @@ class GivenBack:
         t = table.c
         mine = truth(t.succeeded)
         if mapped.gateway_id is not None:
-            ours = select(Transfer.gateway_refund_id).union(select(Attempt.gateway_refund_id))
+            made = select(Transfer.gateway_refund_id).where(
+                Transfer.state != TransferState.REVERSED
+            )
+            ours = made.union(select(Attempt.gateway_refund_id))
             known = ours.subquery("ours").c[0]
             ids = select(known).where(known.is_not(None))
             mine = and_(mine, t.gateway_id.is_(None) | exact_text(t.gateway_id).not_in(ids))

@@ -71,13 +71,17 @@ class RefundReceipt:
 
 @dataclass(frozen=True, kw_only=True)
 class VoidReceipt:
-    """A sale that was cancelled before it settled. ``amount`` in minor units, always the whole."""
+    """A sale that was cancelled before it settled. ``amount`` in minor units, always the whole.
+
+    ``captured`` is false when it had been authorized only: then there was nothing to give back.
+    """
 
     charge_id: str
     amount: int
     currency: str
     raw_status: str
     at: datetime | None = None
+    captured: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

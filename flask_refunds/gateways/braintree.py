@@ -8,14 +8,16 @@ moved, and :exc:`Unavailable` when we only read.
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs
 
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
 
 from flask_refunds.gateways import braintree_answers as answers
+from flask_refunds.gateways import braintree_search as search
 from flask_refunds.gateways.base import (
     Ambiguous,
     Capabilities,
@@ -174,6 +176,14 @@ class BraintreeGateway:
             return answers.refund(transaction)
 
         return self._read(ask)
+
+    def refunds_since(
+        self, since: datetime, until: datetime
+    ) -> Iterator[RefundReceipt | VoidReceipt]:
+        """Yield what was refunded or voided from *since* to *until* (UTC), whoever did it."""
+        found = search.receipts(self._sdk(), braintree.TransactionSearch, since, until)
+        while (receipt := self._read(lambda _sdk: next(found, None))) is not None:
+            yield receipt
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Return what a signed notification says; raises :exc:`InvalidWebhook` and nothing else.

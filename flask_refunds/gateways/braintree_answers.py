@@ -53,6 +53,9 @@ SETTLING_SOON = frozenset(
     }
 )
 
+_MERELY_AUTHORIZED = frozenset({"authorizing", "authorized", "authorization_expired", "voided"})
+"""Statuses of a sale that never took money: a void of it gives nothing back."""
+
 _OPEN_DISPUTES = frozenset({"open", "disputed", "under_review"})
 
 
@@ -127,6 +130,27 @@ def refund(transaction: Any) -> RefundReceipt:
         code=transaction.processor_response_code or transaction.gateway_rejection_reason or None,
         message=transaction.processor_response_text or None,
         at=moment(transaction.created_at),
+    )
+
+
+def void(transaction: Any) -> VoidReceipt:
+    """Return the void of the sale *transaction* of the SDK. Raises :exc:`Unreadable`.
+
+    Its ``status_history`` tells whether it had been submitted for settlement before.
+    """
+    status = _status(transaction)
+    if transaction.type != "sale" or status != "voided":
+        raise Unreadable(f"{transaction.id} is a {status} {transaction.type}, not a voided sale")
+    history = transaction.status_history or ()
+    passed = {str(event.status) for event in history}
+    voided = [event.timestamp for event in history if event.status == "voided"]
+    return VoidReceipt(
+        charge_id=transaction.id,
+        amount=_amount(transaction),
+        currency=transaction.currency_iso_code,
+        raw_status=status,
+        at=moment(voided[-1] if voided else transaction.updated_at),
+        captured=not passed or bool(passed - _MERELY_AUTHORIZED),
     )
 
 

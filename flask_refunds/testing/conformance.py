@@ -12,6 +12,7 @@ gateway that says the right thing and moves the wrong amount must fail.
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from flask_refunds.gateways.base import (
     Found,
     InvalidWebhook,
+    ListsRefunds,
     NotThere,
     NotYet,
     ReceiptState,
@@ -27,6 +29,7 @@ from flask_refunds.gateways.base import (
     Rejected,
     Unavailable,
     Unknown,
+    VoidReceipt,
 )
 
 
@@ -268,6 +271,36 @@ class RefundGatewayConformance:
         for number, charge in enumerate(charges):
             assert (receipts[charge].charge_id, receipts[charge].amount) == (charge, 100 + number)
             assert given_back(charge) == 100 + number
+
+    def test_lists_what_was_refunded_and_voided(
+        self, gateway: RefundGateway, settled: Sell, unsettled: Sell
+    ) -> None:
+        if not isinstance(gateway, ListsRefunds):
+            pytest.skip("the gateway cannot list its refunds")
+        sales = [settled(1000, "USD"), settled(2000, "USD")]
+        refunds = {
+            gateway.refund(charge, 400, "USD", key=charge, reference=f"r-{charge}").id: charge
+            for charge in sales
+        }
+        cancelled = unsettled(3000, "USD")
+        gateway.void(cancelled, key="k")
+        now, hour = datetime.now(UTC), timedelta(hours=1)
+
+        listed = list(gateway.refunds_since(now - hour, now + hour))
+        made = {each.id: each for each in listed if isinstance(each, RefundReceipt)}
+        voids = {each.charge_id: each for each in listed if isinstance(each, VoidReceipt)}
+
+        assert len(listed) == len(made) + len(voids)
+        for refund_id, charge in refunds.items():
+            receipt = made[refund_id]
+            assert (receipt.charge_id, receipt.reference) == (charge, f"r-{charge}")
+            assert (receipt.amount, receipt.currency) == (400, "USD")
+            assert receipt.at is not None
+            assert abs(receipt.at - now) < hour
+        assert (voids[cancelled].amount, voids[cancelled].currency) == (3000, "USD")
+        assert not voids.keys() & set(sales)
+        before = list(gateway.refunds_since(now - 48 * hour, now - 24 * hour))
+        assert not [each for each in before if each in listed]
 
     @pytest.mark.parametrize("body", [b"", b"{}", b"a=b", b"\xff\x00", b"bt_signature=x|y&b=z"])
     def test_a_forged_webhook_is_invalid(self, gateway: RefundGateway, body: bytes) -> None:

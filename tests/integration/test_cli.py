@@ -59,6 +59,8 @@ COMMANDS = [
     ("status",),
     ("verify",),
     ("verify", "--gateway"),
+    ("sync",),
+    ("sync", "--yes"),
     ("check",),
     ("export", "postings"),
 ]

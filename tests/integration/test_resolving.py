@@ -102,7 +102,7 @@ def test_a_person_says_which_one_it_was(bench: Bench) -> None:
     bench.do(resolving.adopt, ticket.id, ANNA, gateway_refund_id=f" {ids[1]} ", why="seen there")
     now = ticket.now
     assert (now.state, now.gateway_refund_id) == (TransferState.COMPLETED, ids[1])
-    assert ticket.events[-1] == "adopted"
+    assert ticket.events[-1] == "found_by_person"
     assert bench.needs(ticket) == set()
     assert bench.do(verify) == []
     with pytest.raises(errors.WrongState):

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from flask_refunds import Customers, Lines, Orders, Payments, PriorRefunds, Storefront, major
 from flask_refunds.errors import MappingError, UnknownOrder
+from flask_refunds.storefront.charges import read_orders_of_charges
 from flask_refunds.storefront.reading import read_bundle, read_customer, read_page
 
 
@@ -280,3 +282,32 @@ def test_rounds_each_row_to_the_currency_before_anything_is_added(session: Sessi
     fill(session, currency="JPY")
     bundle = read_bundle(session, STOREFRONT, str(session.query(Purchase.id).scalar()))
     assert [line.total for line in bundle.lines] == [1, 2]
+
+
+def test_finds_the_orders_of_sales_by_the_gateways_id(session: Session) -> None:
+    fill(session, count=3)
+    keys = {number: str(id_) for number, id_ in session.query(Purchase.number, Purchase.id)}
+    statements: list[str] = []
+    event.listen(
+        session.connection(),
+        "before_cursor_execute",
+        lambda _c, _k, statement, *_: statements.append(statement),
+    )
+
+    found = read_orders_of_charges(session, STOREFRONT, "braintree", ["t0", "t2", "x", "T1", "t9"])
+
+    assert found == {
+        "t0": (keys["N-000"],),
+        "t2": (keys["N-002"],),
+        "x": tuple(sorted(keys.values())),
+    }
+    assert len(statements) == 2
+    assert read_orders_of_charges(session, STOREFRONT, "stripe", ["t0"]) == {}
+    assert read_orders_of_charges(session, STOREFRONT, "braintree", []) == {}
+    assert STOREFRONT.payments is not None
+    numbered = replace(STOREFRONT, payments=replace(STOREFRONT.payments, transaction=Money.id))
+    assert read_orders_of_charges(session, numbered, "braintree", ["1", "no number"]) == {
+        "1": (keys["N-000"],)
+    }
+    cash = replace(STOREFRONT, payments=None)
+    assert read_orders_of_charges(session, cash, "braintree", ["t0"]) == {}

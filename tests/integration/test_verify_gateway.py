@@ -18,9 +18,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from example_app import db, wiring
-from example_app.models import Payment
-from flask_refunds import PriorRefunds, correcting, minor
+from example_app import db
+from flask_refunds import correcting
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.figures.periods import ALL, Period
 from flask_refunds.models import Transfer
@@ -30,7 +29,7 @@ from flask_refunds.runtime import GatewayRegistry, utc_now
 from flask_refunds.states import TransferState
 from flask_refunds.verify import Comparison, Finding, Total, verify, verify_gateway
 from flask_refunds.verify.gateway.asking import PATIENCE, THREADS
-from tests.integration.simulator.sdk import sdk_for
+from tests.integration.panel import map_prior_refunds, note, outside
 from tests.integration.test_late_answers import Clock
 from tests.integration.test_verify import live
 from tests.integration.workshop import AGENT, PATIENT, Ticket, Workshop, opened
@@ -386,18 +385,6 @@ def test_one_gateway_id_belongs_to_one_transfer(lived: Workshop, tmp_path: Path)
 # Damage at the gateway.
 
 
-def outside(shop: Workshop, sale: str, amount: str | None = None, **fields: Any) -> str:
-    """Refund or void (without *amount*) a sale as another program does; return the id."""
-    transactions = sdk_for(shop.simulator, timeout=30).transaction
-    result = (
-        transactions.refund(sale, {"amount": amount, **fields})
-        if amount
-        else transactions.void(sale)
-    )
-    assert result.is_success, result.message
-    return str(result.transaction.id)
-
-
 def test_names_a_refund_that_nobody_here_made(patient: Workshop) -> None:
     ticket = settled(patient, 5000, part=1000)
     stranger = outside(patient, ticket.sale, "12.34", order_id="by hand")
@@ -432,32 +419,11 @@ def test_names_a_void_that_nobody_here_made(patient: Workshop) -> None:
 def test_what_the_host_refunded_itself_is_known(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mapped = PriorRefunds(
-        key=Payment.id,
-        order=Payment.order_id,
-        amount=minor(Payment.amount_cents),
-        at=Payment.created_at,
-        gateway_id=Payment.transaction_id,
-        where=Payment.kind == "refund",
-    )
-    assert wiring.STOREFRONT.payments is not None
-    payments = replace(wiring.STOREFRONT.payments, where=Payment.kind != "refund")
-    storefront = replace(wiring.STOREFRONT, payments=payments, prior_refunds=mapped)
-    monkeypatch.setattr(wiring, "STOREFRONT", storefront)
+    map_prior_refunds(monkeypatch)
     with opened(sqlite_url, **PATIENT) as shop:
         ticket = settled(shop, 5000, part=1000)
         hosts, stranger = (outside(shop, ticket.sale, amount) for amount in ("1.00", "2.00"))
-        with shop.app.app_context():
-            db.session.add(
-                Payment(
-                    order_id=int(ticket.order_ref),
-                    kind="refund",
-                    transaction_id=hosts,
-                    amount_cents=100,
-                    currency="USD",
-                )
-            )
-            db.session.commit()
+        note(shop, ticket.order_ref, 100, hosts)
 
         (finding,) = compared(shop).findings
 

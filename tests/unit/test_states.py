@@ -16,11 +16,13 @@ from flask_refunds.states import (
 S, R = TransferState, RefundState
 CARD_CHANGES = {
     (None, S.STARTED),
+    (None, S.PROCESSING),
     (S.STARTED, S.PROCESSING),
     (S.STARTED, S.FAILED),
     (S.PROCESSING, S.STARTED),
     (S.PROCESSING, S.COMPLETED),
     (S.PROCESSING, S.FAILED),
+    (S.PROCESSING, S.REVERSED),
     (S.COMPLETED, S.FAILED),
     (S.FAILED, S.STARTED),
 }

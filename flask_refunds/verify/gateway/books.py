@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from flask_refunds.figures.ledger_query import within
 from flask_refunds.figures.periods import Period
-from flask_refunds.models import Attempt, Event, Posting, Transfer
+from flask_refunds.models import AT_GATEWAY, Attempt, Event, Posting, Refund, Transfer
 from flask_refunds.outcomes import UNRESOLVED, VOID
-from flask_refunds.states import Method, TransferState
+from flask_refunds.states import Detail, Method, TransferState
 from flask_refunds.storefront import Storefront
 from flask_refunds.storefront.reading import read_bundles
 from flask_refunds.verify.gateway.facts import Booking, Books, Move, Posted, Sale
@@ -82,7 +82,12 @@ def _moves(session: Session, sales: Subquery) -> tuple[Move, ...]:
             doubts.add(transfer_id)
         if operation == VOID:
             voids.add(transfer_id)
-    transfers = session.scalars(select(Transfer).join(sales, _of(sales)).order_by(Transfer.id))
+    transfers = session.execute(
+        select(Transfer, Refund.source)
+        .join(sales, _of(sales))
+        .join(Refund, Refund.id == Transfer.refund_id)
+        .order_by(Transfer.id)
+    )
     return tuple(
         Move(
             transfer_id=transfer.id,
@@ -98,10 +103,12 @@ def _moves(session: Session, sales: Subquery) -> tuple[Move, ...]:
             in_doubt=transfer.id in doubts,
             voiding=transfer.id in voids,
             poll_due=transfer.poll_at is not None,
+            outside=source == AT_GATEWAY and transfer.generation == 1,
+            unexplained=transfer.detail == Detail.OUTSIDE,
             completed_at=transfer.completed_at,
             gateway_at=transfer.gateway_at,
         )
-        for transfer in transfers
+        for transfer, source in transfers
     )
 
 

@@ -45,6 +45,7 @@ _WHAT = {
 }
 TIMING = {
     "timing_unrecorded": "The gateway gave it back already; the transfer will be completed",
+    "timing_outside": "It was made outside; it is completed when somebody says for which items",
     "timing_accepted": "The gateway accepted it; the transfer is completed when it settles",
     "timing_unsettled": "A completed refund settles at the gateway later",
     "timing_declined": "The gateway declined it at settlement; the next look will book that",
@@ -67,10 +68,10 @@ def compare(books: Books, answers: Answers, zone: ZoneInfo) -> Iterator[Finding]
                 yield from _booked(move, seen, zone)
         for refund_id in seen.charge.refund_ids:
             receipt = seen.refunds[refund_id]
-            if receipt is not None and took_effect(receipt):
+            if receipt is not None and took_effect(receipt) and not known.to_shop(sale, refund_id):
                 yield from _made(sale, receipt, known.owner(sale, receipt), moves)
         void = void_of(seen.charge)
-        if void is not None:
+        if void is not None and not known.to_shop(sale, void.id):
             yield from _made(sale, void, known.owner_of_void(sale, moves), moves)
     for sale, reason in answers.unseen.items():
         for move in sales.get(sale, []):
@@ -95,16 +96,26 @@ def compare(books: Books, answers: Answers, zone: ZoneInfo) -> Iterator[Finding]
 
 
 class _Known:
-    """Whose a refund is: by the id that is booked, else by the reference that it carries."""
+    """Whose a refund is: by the id that is booked, else by the reference that it carries.
+
+    The shop's own books have what was adopted and taken back again.
+    """
 
     def __init__(self, moves: Iterable[Move]) -> None:
         self._booked: dict[tuple[str, str], Move] = {}
         self._referred: dict[tuple[str, str], Move] = {}
+        self._to_shop: set[tuple[str, str | None]] = set()
         for move in moves:
             if move.gateway_id is not None and move.booked:
                 self._booked.setdefault((move.sale.gateway, move.gateway_id), move)
+            if move.state is TransferState.REVERSED:
+                self._to_shop.add((move.sale.gateway, move.gateway_id))
             for reference in move.references:
                 self._referred[move.sale.gateway, reference] = move
+
+    def to_shop(self, sale: Sale, gateway_id: str) -> bool:
+        """Return whether somebody has said that the shop's own books have it."""
+        return (sale.gateway, gateway_id) in self._to_shop
 
     def owner(self, sale: Sale, receipt: RefundReceipt) -> Move | None:
         """Return the transfer that made *receipt*, if it is one of ours."""
@@ -133,7 +144,7 @@ def _booked(move: Move, seen: Seen, zone: ZoneInfo) -> Iterator[Finding]:
     ):
         if expected != found:
             yield _of(move, code, expected, found, status=given.raw_status)
-    if not is_void and given.reference not in move.references:
+    if not is_void and not move.outside and given.reference not in move.references:
         ours = ", ".join(sorted(move.references))
         yield _of(move, "gateway_reference", ours, given.reference or "none")
     if not took_effect(given):
@@ -148,6 +159,7 @@ def _timing(move: Move, given: RefundReceipt, zone: ZoneInfo) -> Iterator[Findin
     pending = given.state is ReceiptState.PENDING
     if move.state is TransferState.PROCESSING:
         code = "timing_accepted" if pending else "timing_unrecorded"
+        code = "timing_outside" if move.unexplained else code
         yield _of(move, code, 0, given.amount, status=given.raw_status)
         return
     if pending:

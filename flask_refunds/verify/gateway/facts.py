@@ -26,7 +26,9 @@ class Move:
 
     ``gateway_id`` is the refund's id, or the sale's own for a void. ``references`` has those of
     every generation. ``in_doubt``: a call has no certain end; ``voiding``: a void was called.
-    ``poll_due``: the gateway will be asked again how far the refund has come.
+    ``poll_due``: the gateway will be asked again how far the refund has come. ``outside``: it was
+    made in the gateway's own panel, under no reference of ours; ``unexplained``: and nobody has
+    said yet for which items.
     """
 
     transfer_id: int
@@ -44,6 +46,8 @@ class Move:
     poll_due: bool
     completed_at: datetime | None
     gateway_at: datetime | None
+    outside: bool = False
+    unexplained: bool = False
 
     @property
     def booked(self) -> bool:
