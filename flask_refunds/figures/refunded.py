@@ -65,12 +65,7 @@ class Refunded:
         said = self.columns.said
         if label in said.buckets:
             return bucketed(said.buckets[label], self.basis)
-        return sourced(
-            label,
-            said.sources.get(label),
-            self.columns.host.c[label].type,
-            of_lines=label == self.columns.key_of_a_sale,
-        )
+        return sourced(label, said.sources.get(label), self.columns.host.c[label].type)
 
 
 def _component(name: str) -> ColumnElement[int]:

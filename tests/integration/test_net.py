@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
@@ -363,6 +364,74 @@ def test_a_refund_in_another_currency_than_its_sale_is_a_row_of_its_own(session:
     ]
 
 
+NUMBERS = {
+    "integer": (Sale.product_id, 7, "7"),
+    "decimal": (Sale.amount, Decimal("1.5"), "1.500"),
+    "uuid": (Sale.brand, UUID(int=7), str(UUID(int=7))),
+}
+
+
+@pytest.mark.parametrize("other", ["", "A-7", "7a", "7.5.1", "-", '["7","1"]', "9" * 40])
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_a_text_that_is_no_key_of_the_hosts_is_null(
+    session: Session, kind: str, other: str
+) -> None:
+    if kind == "decimal" and other.isdigit():
+        pytest.skip("a number of forty digits is one")
+    column, key, ref = NUMBERS[kind]
+    sales = [sale(1, product_id=7, brand=UUID(int=7), cents=1500), sale(2, product_id=0)]
+    sales[0]["amount"] = Decimal("1.5")
+    store(session, sales, [posting(1, sku=ref, paid=300), posting(2, sku=other, paid=50)])
+    rows = select(column.label("key"), func.sum(Sale.cents).label("cents")).group_by(column)
+    statement = net(
+        rows, key="key", sources={"key": "sku"}, measures={"cents": "paid"}, currency="USD",
+        period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    found = {row.key: row.cents for row in session.execute(statement)}
+
+    assert (found.pop(key), found.pop(None)) == (1200, -50)
+    assert list(found.values()) == [1000]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_key_may_have_sixty_four_bits(session: Session, sign: int) -> None:
+    largest = sign * (2**63 - 1)
+    store(session, [sale(1, line=largest)], [posting(1, line_ref=str(largest), list_price=1)])
+    rows = select(Sale.line, Sale.currency, Sale.cents)
+    statement = net(
+        rows, key="line", sources={"line": "line_ref"}, measures={"cents": "list"},
+        currency="currency", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement).all() == [(largest, "USD", 999)]
+
+
+def test_a_key_of_several_columns_is_netted_by_its_parts(session: Session) -> None:
+    store(
+        session,
+        [sale(1, product_id=5, line=1), sale(2, product_id=5, line=2)],
+        [
+            posting(1, order_ref='["5","A-1"]', line_ref='["5","1"]', paid=300),
+            posting(2, order_ref='["5","A-2"]', line_ref="shipping", kind="row", paid=20),
+        ],
+    )
+    measures = {"cents": "paid"}
+    by_order = net(
+        select(Sale.product_id.label("shop"), Sale.number, Sale.cents), key=("shop", "number"),
+        sources={"shop": "order_ref.0", "number": "order_ref.1"}, measures=measures,
+        currency="USD", period=JANUARY, beside=(),
+    )  # fmt: skip
+    by_line = net(
+        select(Sale.product_id.label("shop"), Sale.line, Sale.cents), key=("shop", "line"),
+        sources={"shop": "line_ref.0", "line": "line_ref.1"}, measures=measures,
+        currency="USD", period=JANUARY, beside=(), only=Posting.paid > 0,
+    )  # fmt: skip
+
+    assert set(session.execute(by_order)) == {(5, "A-1", 700), (5, "A-2", 980)}
+    assert set(session.execute(by_line)) == {(5, 1, 700), (5, 2, 1000), (None, None, -20)}
+
+
 def test_charges_have_no_line_and_join_the_rows_without_one(session: Session) -> None:
     store(
         session,
@@ -632,6 +701,7 @@ def distinct_on(statement: Any, column: Any) -> Any:
         (items(Sale.sku).group_by(None), {}, "Add it to GROUP BY"),
         (BY_SKU, {"key": "sku"}, "does not have"),
         (BY_SKU, {"sources": {}}, "no counterpart in the ledger"),
+        (BY_SKU, {"sources": {"key": "sku.0"}}, "no counterpart in the ledger"),
         (BY_SKU, {"measures": {}}, "measures= is empty"),
         (BY_SKU, {"measures": {"revenue": "gross"}}, "It is one of"),
         (BY_SKU, {"measures": {"income": "list"}}, "does not have"),
