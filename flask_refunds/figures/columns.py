@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from flask_refunds.figures.net import Netting
 
 OWN = "refunds_own"
-"""1 in rows whose key gets a row of its own, 0 in those that only have refunds not admitted."""
+"""Above 0 in rows whose key gets a row of its own, 0 in those of refunds not admitted only."""
+HOST = 2
+"""What :data:`OWN` is in the host's rows."""
 OTHER = "refunds_other"
 """1 in the row of all refunds that are not admitted, 0 otherwise."""
+CODE = "refunds_currency"
+"""The ISO code of a row's currency, however the host spells it."""
 
 
 class Columns:

@@ -1,7 +1,7 @@
 """``net`` against a naive count in Python, row by row, on every database and over any SELECT."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -362,6 +362,50 @@ def test_a_refund_in_another_currency_than_its_sale_is_a_row_of_its_own(session:
         (1, "KWD", -250),
         (1, "USD", 1000),
     ]
+
+
+@pytest.mark.parametrize("kind", ["category, text", "order, text"])
+@pytest.mark.parametrize("spelling", ["usd", "USD", " Usd"])
+def test_a_currency_is_the_same_however_the_host_spells_it(
+    session: Session, kind: str, spelling: str
+) -> None:
+    postings = [
+        posting(1, sku="A", order_number="A-1", list_price=400),
+        posting(2, sku="C", order_number="A-3", list_price=50),
+    ]
+    store(session, [sale(1, sku="A"), sale(2, sku="B")], postings)
+    key = KEYS[kind]
+    rows = select(
+        *(column.label(label) for label, column in key.columns.items()),
+        literal(spelling).label("currency"),
+        func.sum(Sale.cents).label("cents"),
+    ).group_by(*key.columns.values())
+
+    def spelt(**sources: Any) -> list[tuple[str, int]]:
+        said = replace(
+            said_of(key, measures={"cents": "list"}, beside=()),
+            sources={**key.sources, **sources},
+        )
+        found = session.execute(said.apply(rows, period=JANUARY)).mappings()
+        return sorted((row["currency"], row["cents"]) for row in found)
+
+    assert spelt() == sorted([(spelling, 600), (spelling, 1000), ("USD", -50)])
+    assert spelt(currency=func.lower(Posting.currency)) == sorted(
+        [(spelling, 600), (spelling, 1000), ("usd", -50)]
+    )
+
+
+def test_rows_of_a_currency_may_be_grouped_by_its_lower_case(session: Session) -> None:
+    store(session, [sale(1)], [posting(1, sku="MUG", list_price=400)])
+    lower = func.lower(Sale.currency)
+    rows = select(
+        Sale.sku, lower.label("currency"), func.sum(Sale.cents).label("cents")
+    ).group_by(Sale.sku, lower)
+    statement = net(
+        rows, key="sku", measures={"cents": "list"}, currency="currency", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement).all() == [("MUG", "usd", 600)]
 
 
 NUMBERS = {
