@@ -106,7 +106,7 @@ class Combination:
         if fill is None:
             return largest
         ours = func.max(both.c[self.columns.filled[label]]) if is_sql(fill) else literal(fill)
-        return func.coalesce(largest, ours)
+        return case((func.max(both.c[OWN]) == HOST, largest), else_=ours)
 
     def _with_other(self, grouped: Subquery) -> Subquery:
         """Return *grouped* with the rows that nothing admits put together, per currency."""

@@ -252,6 +252,32 @@ def test_a_key_that_has_only_refunds_gets_its_row_and_its_name(session: Session)
     ]
 
 
+@pytest.mark.parametrize("key", ["sku", "number"])
+@pytest.mark.parametrize("name", ["Unsold", Posting.description])
+def test_a_host_that_carries_nothing_is_not_filled(session: Session, key: str, name: Any) -> None:
+    source = {"sku": "sku", "number": "order_number"}[key]
+    postings = [
+        posting(n, **{source: value}, list_price=100, description="Unsold")
+        for n, value in enumerate(["MUG", "TEE"])
+    ]
+    store(session, [sale(1, **{key: "MUG"}), sale(2, **{key: "CUP"})], postings)
+    column = getattr(Sale, key)
+    rows = select(
+        column.label("key"), func.nullif(func.max(Sale.name), "Mug").label("name"),
+        func.sum(Sale.cents).label("cents"),
+    ).group_by(column)  # fmt: skip
+    statement = net(
+        rows, key="key", sources={"key": source}, measures={"cents": "list"}, currency="USD",
+        period=JANUARY, beside=(), fill={"name": name},
+    )  # fmt: skip
+
+    assert set(session.execute(statement)) == {
+        ("MUG", None, 900),
+        ("CUP", None, 1000),
+        ("TEE", "Unsold", -100),
+    }
+
+
 @pytest.mark.parametrize("column", ["sku", "number"])
 @pytest.mark.parametrize(
     ("admits", "own"),
