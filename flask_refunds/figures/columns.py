@@ -48,7 +48,7 @@ class Columns:
         self.carried = [
             label for label in self.labels if label not in self.keys and label not in self.measures
         ]
-        checking.check_labels(said, self.labels, self.carried)
+        checking.check_labels(said, self.labels, self.carried, ours=(OWN, OTHER, CODE))
         checking.check_carried({label: self.host.c[label].type for label in self.carried})
         self.units = {label: self._unit(label) for label in self.measures}
         self.gross = {label: f"refunds_gross_{n}" for n, label in enumerate(self.measures)}

@@ -798,6 +798,10 @@ def distinct_on(statement: Any, column: Any) -> Any:
         (BY_SKU, {"fill": {"units": 0, "key": ""}}, "no carried column"),
         (items(Sale.sku, Sale.brand.label("brand")), {}, "no MAX"),
         (items(Sale.sku, literal(1).label("revenue_gross")), {}, "has a column"),
+        *(
+            (items(Sale.sku, literal(1).label(name)), {}, "net\\(\\) needs")
+            for name in ("refunds_own", "refunds_other", "refunds_currency")
+        ),
         (items(utc_day(Sale.placed_at)), {}, "bucket="),
         (BY_SKU, {"key": ("key", "name"), "bucket": utc_day}, "which one is the time"),
     ],
