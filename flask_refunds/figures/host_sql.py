@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from flask_refunds.money import exponent
 from flask_refunds.storefront import Storefront
@@ -143,11 +144,21 @@ def host_moment(
 
     A type of the host's own gets the aware time; a naive column its local time, such that the
     comparison goes as if each row were converted to UTC first (an hour that the clock repeats
-    counts as its first pass, as when rows are read).
+    counts as its first pass, as when rows are read). SQLite compares texts: without its decimals a
+    whole second is the least of what a host may write for it, ``12:00:00`` and ``12:00:00.000000``.
     """
     kind = column.type
     if isinstance(kind, TypeDecorator):
-        return literal(moment, kind)
+        held: ColumnElement[Any] = literal(moment, kind)
+        is_text = isinstance(kind.impl_instance, DateTime)
+    else:
+        held, is_text = _plain_moment(kind, moment, storefront, dialect), True
+    return func.replace(held, ".000000", "") if is_text and dialect == "sqlite" else held
+
+
+def _plain_moment(
+    kind: TypeEngine[Any], moment: datetime, storefront: Storefront, dialect: str
+) -> ColumnElement[datetime]:
     if isinstance(kind, DateTime) and kind.timezone and dialect == "postgresql":
         return literal(moment, DateTime(timezone=True))
     return literal(_local(moment, ZoneInfo(storefront.timezone)), DateTime())
