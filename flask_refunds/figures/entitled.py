@@ -27,7 +27,6 @@ from sqlalchemy.types import TypeEngine
 
 from flask_refunds.figures.host_sql import (
     columns_called,
-    exact_text,
     matching,
     minor_units,
     short_text,
@@ -36,6 +35,7 @@ from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO, scaled_half_up, spread
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH
 from flask_refunds.storefront.mapping import Charge
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import Key
 
 FIGURES = ("quantity", "list", "discount", "tax", "paid")
@@ -104,7 +104,7 @@ class SoldItems:
             "name": exact_text(literal("")),
             "sku": short_text(t.sku, REF_LENGTH),
             "description": short_text(t.description, DESCRIPTION_LENGTH),
-            **{f"dim_{name}": exact_text(t[f"dim_{name}"]) for name in mapped.dimensions},
+            **{f"dim_{name}": t[f"dim_{name}"] for name in mapped.dimensions},
             "quantity": func.coalesce(cast(t.quantity, BigInteger), ZERO),
             "list": listed,
             "discount": case((listed > total, listed - total), else_=ZERO),

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from flask_refunds.figures.host_sql import (
     columns_called,
     currency_code,
-    exact_text,
     matching,
     minor_units,
     short_text,
@@ -34,6 +33,7 @@ from flask_refunds.figures.spreading import ZERO
 from flask_refunds.figures.ways import Way, way_of_posting
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH, Attempt, Posting, Transfer
 from flask_refunds.storefront import PriorRefunds
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import expression
 
 FIGURES = ("quantity", "list", "discount", "tax", "paid")
@@ -107,7 +107,7 @@ class GivenBack:
             if line is None
             else short_text(line.c.description, DESCRIPTION_LENGTH),
             **{
-                f"dim_{name}": nothing if line is None else exact_text(line.c[f"dim_{name}"])
+                f"dim_{name}": nothing if line is None else line.c[f"dim_{name}"]
                 for name in self._dimensions
             },
             "quantity": ZERO,

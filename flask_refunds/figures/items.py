@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from flask_refunds.entitlement import ADJUSTMENT
 from flask_refunds.figures.entitled import FIGURES, SoldItems
 from flask_refunds.figures.given import UNALLOCATED, GivenBack
-from flask_refunds.figures.host_sql import exact_text
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO
 from flask_refunds.figures.takings import fraction
+from flask_refunds.storefront.texts import exact_text
 
 ITEM = "item"
 """The grouping by SKU, or by description where there is none; others are the dimensions' names."""
