@@ -424,9 +424,9 @@ def test_a_currency_is_the_same_however_the_host_spells_it(
 def test_rows_of_a_currency_may_be_grouped_by_its_lower_case(session: Session) -> None:
     store(session, [sale(1)], [posting(1, sku="MUG", list_price=400)])
     lower = func.lower(Sale.currency)
-    rows = select(
-        Sale.sku, lower.label("currency"), func.sum(Sale.cents).label("cents")
-    ).group_by(Sale.sku, lower)
+    rows = select(Sale.sku, lower.label("currency"), func.sum(Sale.cents).label("cents")).group_by(
+        Sale.sku, lower
+    )
     statement = net(
         rows, key="sku", measures={"cents": "list"}, currency="currency", period=JANUARY, beside=(),
     )  # fmt: skip
@@ -738,6 +738,46 @@ def test_the_unit_is_told_by_the_type_or_said(
     )  # fmt: skip
 
     assert session.execute(statement).mappings().one()["total"] == net_of_one
+
+
+@pytest.mark.parametrize("digits", [2, 3])
+def test_a_currency_keeps_its_decimals_in_a_column_that_has_fewer(
+    session: Session, digits: int
+) -> None:
+    kuwait = {"currency": "KWD", "cents": 1000}
+    store(
+        session,
+        [sale(1), sale(2, sku="KEY"), sale(3, sku="TEE", **kuwait), sale(4, sku="HAT", **kuwait)],
+        [
+            posting(1, sku="MUG", list_price=250),
+            posting(2, sku="TEE", currency="KWD", list_price=333),
+            posting(3, sku="HAT", currency="KWD", list_price=300),
+        ],
+    )
+    total = cast(func.sum(Sale.amount), Numeric(10, digits))
+    statement = net(
+        items(Sale.sku, total.label("total")), key="key", sources={"key": "sku"},
+        measures={"total": "list"}, currency="currency", period=JANUARY, beside=("refunded",),
+    )  # fmt: skip
+    again = net(
+        statement, key="key", sources={"key": "sku"}, measures={"total": "list"},
+        currency="currency", period=JANUARY, beside=(), only=Posting.list_price < 0,
+    )  # fmt: skip
+
+    rows = session.execute(statement).mappings().all()
+
+    zero = "0" * (digits - 2)
+    assert {row["key"]: (str(row["total"]), str(row["total_refunded"])) for row in rows} == {
+        "MUG": (f"7.50{zero}", f"2.50{zero}"),
+        "KEY": (f"10.00{zero}", f"0.00{zero}"),
+        "TEE": ("0.667", "0.333"),
+        "HAT": (f"0.70{zero}", f"0.30{zero}"),
+    }
+    summed = session.scalar(select(func.sum(statement.subquery().c.total)))
+    assert summed == Decimal("18.867")
+    assert {str(row["total"]) for row in session.execute(again).mappings()} == {
+        str(row["total"]) for row in rows
+    }
 
 
 SAID: dict[str, Any] = {
