@@ -80,8 +80,13 @@ def check_beside(beside: Sequence[str]) -> None:
         raise CannotNet(f"beside is {beside!r}. It is a tuple of any of {_list(BESIDE)}, or ().")
 
 
-def check_labels(said: "Netting", labels: Sequence[str], carried: Sequence[str]) -> None:
-    """Refuse what *said* names but the SELECT, with its *labels*, does not have."""
+def check_labels(
+    said: "Netting", labels: Sequence[str], carried: Sequence[str], *, ours: Sequence[str]
+) -> None:
+    """Refuse what *said* names but the SELECT, with its *labels*, does not have; and *ours*."""
+    for name in ours:
+        if name in labels:
+            raise CannotNet(f"The SELECT has a column {name!r}, which net() needs. Rename it.")
     for what, names in (
         ("key", said.keys),
         ("measures", said.measures),

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from flask_refunds.figures.net import Netting
 
 OWN = "refunds_own"
-"""1 in rows whose key gets a row of its own, 0 in those that only have refunds not admitted."""
+"""Above 0 in rows whose key gets a row of its own, 0 in those of refunds not admitted only."""
+HOST = 2
+"""What :data:`OWN` is in the host's rows."""
 OTHER = "refunds_other"
 """1 in the row of all refunds that are not admitted, 0 otherwise."""
+CODE = "refunds_currency"
+"""The ISO code of a row's currency, however the host spells it."""
 
 
 class Columns:
@@ -44,7 +48,7 @@ class Columns:
         self.carried = [
             label for label in self.labels if label not in self.keys and label not in self.measures
         ]
-        checking.check_labels(said, self.labels, self.carried)
+        checking.check_labels(said, self.labels, self.carried, ours=(OWN, OTHER, CODE))
         checking.check_carried({label: self.host.c[label].type for label in self.carried})
         self.units = {label: self._unit(label) for label in self.measures}
         self.gross = {label: f"refunds_gross_{n}" for n, label in enumerate(self.measures)}

@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from flask_refunds.figures import units
-from flask_refunds.figures.columns import OTHER, OWN, Columns, is_sql
+from flask_refunds.figures.columns import CODE, HOST, OTHER, OWN, Columns, is_sql
 from flask_refunds.figures.grouping import AnySelect
+from flask_refunds.figures.host_sql import currency_code
 from flask_refunds.figures.narrowing import with_key_in, without_key_in
 from flask_refunds.figures.refunded import Refunded
 
@@ -57,12 +58,19 @@ class Combination:
     def _netted(self, host: FromClause, ours: FromClause) -> Subquery:
         """Return one row per key, from *host*'s rows and *ours*."""
         columns = self.columns
-        both = union_all(self._hosts(host), self._ours(ours)).subquery("both_sides")
+        hosts = self._hosts(host)
+        if columns.grouped_currency:
+            hosts = hosts.add_columns(currency_code(host.c[self.said.currency]).label(CODE))
+        both = union_all(hosts, self._ours(ours)).subquery("both_sides")
         c = both.c
-        keys = [c[key] for key in columns.keys]
+        groups = [c[CODE if key == self.said.currency else key] for key in columns.keys]
+        keys = [
+            self._spelt(both).label(key) if key == self.said.currency else c[key]
+            for key in columns.keys
+        ]
         carried = [self._filled(both, label).label(label) for label in columns.carried]
         figures = [func.sum(c[name]).label(name) for name in columns.figures]
-        grouped = select(*keys, *carried, *figures, func.max(c[OWN]).label(OWN)).group_by(*keys)
+        grouped = select(*keys, *carried, *figures, func.max(c[OWN]).label(OWN)).group_by(*groups)
         if self.said.admits is True:
             return grouped.subquery("netted")
         return self._with_other(grouped.subquery("grouped"))
@@ -74,7 +82,7 @@ class Combination:
         for label in columns.measures:
             shown.append(func.coalesce(c[label], 0).label(columns.gross[label]))
             shown.append(literal(0).label(columns.refunded[label]))
-        return select(*shown, literal(1).label(OWN))
+        return select(*shown, literal(HOST).label(OWN))
 
     def _ours(self, ours: FromClause) -> AnySelect:
         columns, c = self.columns, ours.c
@@ -83,7 +91,14 @@ class Combination:
         shown += [c[name] for name in columns.filled.values()]
         for refunded in columns.refunded.values():
             shown += [literal(0), c[refunded]]
-        return select(*shown, c[OWN])
+        code = [c[CODE]] if columns.grouped_currency else []
+        return select(*shown, c[OWN], *code)
+
+    def _spelt(self, both: Subquery) -> ColumnElement[Any]:
+        """Return the currency as the host has it, or as a refund has where the host has none."""
+        c = both.c
+        theirs = case((c[OWN] == HOST, c[self.said.currency]))
+        return func.coalesce(func.max(theirs), func.max(c[self.said.currency]))
 
     def _filled(self, both: Subquery, label: str) -> ColumnElement[Any]:
         largest = _largest(both.c[label])
@@ -91,12 +106,12 @@ class Combination:
         if fill is None:
             return largest
         ours = func.max(both.c[self.columns.filled[label]]) if is_sql(fill) else literal(fill)
-        return func.coalesce(largest, ours)
+        return case((func.max(both.c[OWN]) == HOST, largest), else_=ours)
 
     def _with_other(self, grouped: Subquery) -> Subquery:
         """Return *grouped* with the rows that nothing admits put together, per currency."""
         columns, c = self.columns, grouped.c
-        own = c[OWN] == 1
+        own = c[OWN] > 0
         facts = [label for label in columns.labels if label not in columns.measures]
         marked = select(
             *(

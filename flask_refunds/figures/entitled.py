@@ -27,7 +27,6 @@ from sqlalchemy.types import TypeEngine
 
 from flask_refunds.figures.host_sql import (
     columns_called,
-    exact_text,
     matching,
     minor_units,
     short_text,
@@ -36,6 +35,7 @@ from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO, scaled_half_up, spread
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH
 from flask_refunds.storefront.mapping import Charge
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import Key
 
 FIGURES = ("quantity", "list", "discount", "tax", "paid")
@@ -64,7 +64,9 @@ class SoldItems:
         self._kept = [*self._order, "span", "currency", *self._by, *self.facts, *FIGURES]
         self._has_rows = any(charge.kind == "row" for _, charge in self._charges)
         ways = (self._plain(), self._spread())
-        self.rows: CTE = union_all(*(select(*_columns(w, self._kept)) for w in ways)).cte("items")
+        self.rows: CTE = union_all(*(select(*_columns(w, self._kept)) for w in ways)).cte(
+            "refunds_items"
+        )
 
     def _plain(self) -> CTE:
         return self._items("plain", spread=0)
@@ -86,7 +88,7 @@ class SoldItems:
         """Return the items of the orders of which something is, or is not, to be spread."""
         rows = [(n, charge) for n, charge in self._charges if charge.kind == "row"]
         parts = [self._lines(spread), *(self._rows(n, charge, spread) for n, charge in rows)]
-        return union_all(*parts).cte(f"{name}_items")
+        return union_all(*parts).cte(f"refunds_{name}_items")
 
     def _lines(self, spread: int) -> "Select[*tuple[Any, ...]]":
         mapped, orders = self.storefront.lines, self._orders
@@ -104,7 +106,7 @@ class SoldItems:
             "name": exact_text(literal("")),
             "sku": short_text(t.sku, REF_LENGTH),
             "description": short_text(t.description, DESCRIPTION_LENGTH),
-            **{f"dim_{name}": exact_text(t[f"dim_{name}"]) for name in mapped.dimensions},
+            **{f"dim_{name}": t[f"dim_{name}"] for name in mapped.dimensions},
             "quantity": func.coalesce(cast(t.quantity, BigInteger), ZERO),
             "list": listed,
             "discount": case((listed > total, listed - total), else_=ZERO),
@@ -172,11 +174,15 @@ class SoldItems:
             s = shared.c
             spilt = case((s.rest > 0, s.rest), else_=ZERO)
             kept = _columns(shared, labels)
-            first = select(*kept, s.share.label("first"), spilt.label("spilt")).cte(f"{name}_first")
+            first = select(*kept, s.share.label("first"), spilt.label("spilt")).cte(
+                f"refunds_{name}_first"
+            )
             weight = case((first.c.kind == "row", first.c.paid), else_=ZERO)
             again = self._share(f"{name}_spilt", first, first.c.spilt, weight)
             both = again.c.first + again.c.share
-            shared = select(*_columns(again, labels), both.label("share")).cte(f"{name}_both")
+            shared = select(*_columns(again, labels), both.label("share")).cte(
+                f"refunds_{name}_both"
+            )
         return self._discounted(name, shared, labels)
 
     def _share(self, name: str, items: CTE, amount: Any, weight: Any) -> CTE:
@@ -216,7 +222,7 @@ def _with(
     name: str, items: CTE, labels: Sequence[str], changed: dict[str, ColumnElement[Any]]
 ) -> CTE:
     columns = [changed.get(label, items.c[label]).label(label) for label in labels]
-    return select(*columns).cte(f"{name}_done")
+    return select(*columns).cte(f"refunds_{name}_done")
 
 
 def _clamped(tax: ColumnElement[int], most: ColumnElement[int]) -> ColumnElement[int]:

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from flask_refunds.figures.host_sql import (
     columns_called,
     currency_code,
-    exact_text,
     matching,
     minor_units,
     short_text,
@@ -35,6 +34,7 @@ from flask_refunds.figures.ways import Way, way_of_posting
 from flask_refunds.models import DESCRIPTION_LENGTH, REF_LENGTH, Attempt, Posting, Transfer
 from flask_refunds.states import TransferState
 from flask_refunds.storefront import PriorRefunds
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import expression
 
 FIGURES = ("quantity", "list", "discount", "tax", "paid")
@@ -55,7 +55,7 @@ class GivenBack:
         parts = [self._posted()]
         if scope.storefront.prior_refunds is not None:
             parts.append(self._by_the_shop(scope.storefront.prior_refunds))
-        self.rows: CTE = union_all(*parts).cte("given")
+        self.rows: CTE = union_all(*parts).cte("refunds_given")
 
     def _posted(self) -> "Select[*tuple[Any, ...]]":
         dated = DATED[self.scope.basis]
@@ -108,7 +108,7 @@ class GivenBack:
             if line is None
             else short_text(line.c.description, DESCRIPTION_LENGTH),
             **{
-                f"dim_{name}": nothing if line is None else exact_text(line.c[f"dim_{name}"])
+                f"dim_{name}": nothing if line is None else line.c[f"dim_{name}"]
                 for name in self._dimensions
             },
             "quantity": ZERO,

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Select
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import Label, Over
+from sqlalchemy.sql.elements import ClauseList, Label, Over
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import ScalarSelect, SelectBase
 
@@ -21,8 +21,15 @@ def bare(element: Any) -> Any:
 
 
 def groups(statement: AnySelect) -> tuple[Any, ...]:
-    """Return the parts of GROUP BY; SQLAlchemy has no public way to ask."""
-    return statement._group_by_clauses  # noqa: SLF001
+    """Return the parts of GROUP BY; SQLAlchemy has no public way to ask.
+
+    A function among them it keeps as a list of one.
+    """
+    return tuple(
+        part
+        for group in statement._group_by_clauses  # noqa: SLF001
+        for part in (group.clauses if isinstance(group, ClauseList) else (group,))
+    )
 
 
 def is_grouped_by(statement: AnySelect, label: str) -> bool:

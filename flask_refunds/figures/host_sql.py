@@ -17,10 +17,8 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    String,
     Subquery,
     TypeDecorator,
-    Uuid,
     case,
     cast,
     func,
@@ -29,50 +27,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from flask_refunds.money import exponent
 from flask_refunds.storefront import Storefront
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import Amount
 
 _DECIMALS = 10
-_UUID_PARTS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-
-
-class exact_text(FunctionElement[str]):  # noqa: N801  # a function in SQL
-    """A value of the host's as text that compares byte by byte, as our own columns do."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(exact_text)
-def _exact_text(element: Any, compiler: Any, **options: Any) -> str:
-    (value,) = element.clauses
-    return _dashed(value, f"CAST({compiler.process(value, **options)} AS TEXT)", compiler)
-
-
-@compiles(exact_text, "postgresql")
-def _exact_text_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f'CAST({compiler.process(element.clauses, **options)} AS TEXT) COLLATE "C"'
-
-
-@compiles(exact_text, "mysql")
-@compiles(exact_text, "mariadb")
-def _exact_text_mariadb(element: Any, compiler: Any, **options: Any) -> str:
-    (value,) = element.clauses
-    text = f"CONVERT({compiler.process(value, **options)} USING utf8mb4)"
-    return f"{_dashed(value, text, compiler)} COLLATE utf8mb4_bin"
-
-
-def _dashed(value: ColumnElement[Any], text: str, compiler: Any) -> str:
-    """Return *text* as a UUID is written, where the database only has its 32 digits."""
-    native = getattr(value.type, "native_uuid", False) and compiler.dialect.supports_native_uuid
-    if not isinstance(value.type, Uuid) or native:
-        return text
-    parts = [f"substr({text}, {at}, {n})" for at, n in _UUID_PARTS]
-    if compiler.dialect.name == "sqlite":
-        return "(" + " || '-' || ".join(parts) + ")"
-    return f"CONCAT_WS('-', {', '.join(parts)})"
 
 
 class to_minor(FunctionElement[int]):  # noqa: N801  # a function in SQL
@@ -143,11 +105,21 @@ def host_moment(
 
     A type of the host's own gets the aware time; a naive column its local time, such that the
     comparison goes as if each row were converted to UTC first (an hour that the clock repeats
-    counts as its first pass, as when rows are read).
+    counts as its first pass, as when rows are read). SQLite compares texts: without its decimals a
+    whole second is the least of what a host may write for it, ``12:00:00`` and ``12:00:00.000000``.
     """
     kind = column.type
     if isinstance(kind, TypeDecorator):
-        return literal(moment, kind)
+        held: ColumnElement[Any] = literal(moment, kind)
+        is_text = isinstance(kind.impl_instance, DateTime)
+    else:
+        held, is_text = _plain_moment(kind, moment, storefront, dialect), True
+    return func.replace(held, ".000000", "") if is_text and dialect == "sqlite" else held
+
+
+def _plain_moment(
+    kind: TypeEngine[Any], moment: datetime, storefront: Storefront, dialect: str
+) -> ColumnElement[datetime]:
     if isinstance(kind, DateTime) and kind.timezone and dialect == "postgresql":
         return literal(moment, DateTime(timezone=True))
     return literal(_local(moment, ZoneInfo(storefront.timezone)), DateTime())

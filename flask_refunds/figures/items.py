@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from flask_refunds.entitlement import ADJUSTMENT
 from flask_refunds.figures.entitled import FIGURES, SoldItems
 from flask_refunds.figures.given import UNALLOCATED, GivenBack
-from flask_refunds.figures.host_sql import exact_text
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.sold import SoldOrders
 from flask_refunds.figures.spreading import ZERO
 from flask_refunds.figures.takings import fraction
+from flask_refunds.storefront.texts import exact_text
 
 ITEM = "item"
 """The grouping by SKU, or by description where there is none; others are the dimensions' names."""
@@ -127,7 +127,9 @@ class ItemFigures:
         self._by = by
         sold = SoldOrders(scope)
         self._items, self._given = SoldItems(sold).rows, GivenBack(scope).rows
-        both = union_all(self._sold(), self._paid(sold), self._refunded()).cte("sold_and_given")
+        both = union_all(self._sold(), self._paid(sold), self._refunded()).cte(
+            "refunds_sold_and_given"
+        )
         b = both.c
         grouped = (
             select(
@@ -140,7 +142,7 @@ class ItemFigures:
                 *(func.sum(b[name]).label(name) for name in _SUMS),
             )
             .group_by(b.currency, b.span, b.kind, b.key)
-            .cte("by_item")
+            .cte("refunds_by_item")
         )
         g = self._adjusted(grouped).c
         counts = or_(g.kind.in_(["line", "row"]), g.sold != 0, g.refunded != 0)
@@ -149,7 +151,7 @@ class ItemFigures:
                 text, autoescape=True
             )
             counts = and_(g.kind == "line", named)
-        self.rows: CTE = select(*g).where(counts).cte("item_rows")
+        self.rows: CTE = select(*g).where(counts).cte("refunds_item_rows")
 
     def read(
         self,
@@ -226,7 +228,7 @@ class ItemFigures:
             for name in ("sold", "list_sold")
         }
         columns = [changed.get(c.key, c).label(c.key) for c in g]
-        return select(*columns).cte("adjusted")
+        return select(*columns).cte("refunds_adjusted")
 
     def _sold(self) -> "Select[*tuple[Any, ...]]":
         i = self._items.c

@@ -4,15 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    DateTime,
-    Integer,
-    case,
-    cast,
-)
+from sqlalchemy import Column, ColumnElement, DateTime, case, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
@@ -21,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 from flask_refunds.figures.ledger_query import DATED
 from flask_refunds.figures.periods import Basis
-from flask_refunds.figures.refs import in_type
+from flask_refunds.figures.refs import element_of, in_type
 from flask_refunds.figures.refusing import CannotNet
 from flask_refunds.models import Posting
 
@@ -29,7 +21,10 @@ Bucket = Callable[[ColumnElement[datetime]], ColumnElement[Any]]
 """The host's own way from a time (naive UTC) to the time key of its report, in SQL."""
 
 Source = str | ColumnElement[Any] | InstrumentedAttribute[Any]
-"""Where a posting has a key: a name of :data:`NAMED`, ``dimensions.NAME``, or an expression."""
+"""Where a posting has a key: a name of :data:`NAMED`, ``dimensions.NAME``, or an expression.
+
+``order_ref.0`` is the first part of a key of several columns, as it is for any other ``_ref``.
+"""
 
 NAMED: Mapping[str, InstrumentedAttribute[Any]] = {
     "line_ref": Posting.line_ref,
@@ -78,12 +73,9 @@ def name_of(label: str, source: Source | None) -> str | None:
     return next((known for known, column in NAMED.items() if column is name), None)
 
 
-def sourced(
-    label: str, source: Source | None, kind: TypeEngine[Any], *, of_lines: bool = False
-) -> ColumnElement[Any]:
+def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     """Return what a posting has for the key *label* of a report, in the host's type *kind*.
 
-    Unless only postings *of_lines* are asked, one that has a charge's name for it has NULL.
     Raises :exc:`~flask_refunds.figures.refusing.CannotNet` when that was not said or cannot be.
     """
     if source is None:
@@ -92,21 +84,19 @@ def sourced(
         return _as_expression(source)
     if source.startswith(DIMENSION):
         value = Posting.dimensions[source.removeprefix(DIMENSION)]
-        if isinstance(kind, Integer):
-            return cast(value.as_string(), BigInteger)
         return _converted(label, value.as_string(), kind)
-    if source not in NAMED:
+    name, _, part = source.partition(".")
+    if name not in NAMED or (part and not (name.endswith("_ref") and part.isdecimal())):
         raise CannotNet(
             f"The key {label!r} has no counterpart in the ledger. Say which in "
-            f"sources={{{label!r}: …}}: one of {', '.join(NAMED)}, '{DIMENSION}NAME' of the "
-            "mapping's Lines.dimensions, or an expression on Posting; a time takes "
-            f"bucket={{{label!r}: …}}."
+            f"sources={{{label!r}: …}}: one of {', '.join(NAMED)}, a part of a key of several "
+            f"columns ('order_ref.0'), '{DIMENSION}NAME' of the mapping's Lines.dimensions, or an "
+            f"expression on Posting; a time takes bucket={{{label!r}: …}}."
         )
-    value = _as_expression(NAMED[source])
-    converted = _converted(label, value, kind)
-    if of_lines or converted is value or source != "line_ref":
-        return converted
-    return case((Posting.kind == "line", converted))  # a charge's name is no number
+    text = _as_expression(NAMED[name])
+    if part:  # a charge's name is no list
+        text = element_of(case((text.like("[%"), text)), literal_column(str(int(part))))
+    return _converted(label, text, kind)
 
 
 def is_of_lines(expressions: list[ColumnElement[Any]]) -> bool:

@@ -12,7 +12,10 @@ from sqlalchemy import (
     Numeric,
     String,
     Uuid,
+    and_,
+    case,
     cast,
+    func,
     literal_column,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -21,6 +24,10 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from flask_refunds.errors import MappingError
 from flask_refunds.storefront.values import Key
+
+_UUID = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$"
+_DECIMAL = "^-?[0-9]{1,18}([.][0-9]+)?([eE][-+]?[0-9]{1,2})?$"
+_LARGEST = 2**63 - 1
 
 
 class uuid_of(FunctionElement[Any]):  # noqa: N801  # a function in SQL
@@ -83,16 +90,26 @@ def as_key(ref: ColumnElement[str], key: Key) -> list[ColumnElement[Any]]:
 
 
 def in_type(text: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any] | None:
-    """Return what *text* stands for in the host's type *kind*, ``None`` if SQL cannot tell."""
+    """Return what *text* stands for in the host's type *kind*, ``None`` if SQL cannot tell.
+
+    A text that is none of that type is NULL, where a plain cast would make 0 of it, or fail.
+    """
     if isinstance(kind, Uuid):
-        return uuid_of(text, kind)
+        return uuid_of(case((text.regexp_match(_UUID), text)), kind)
     if isinstance(kind, Integer):
-        return cast(text, BigInteger)
+        return cast(case((_is_integer(text), text)), BigInteger)
     if isinstance(kind, Numeric):
-        return cast(text, kind)
+        return cast(case((text.regexp_match(_DECIMAL), text)), kind)
     if isinstance(kind, NullType) or (isinstance(kind, String) and type(kind).__name__ != "Enum"):
         return text
     return None
+
+
+def _is_integer(text: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether *text* is an integer of 64 bits at most."""
+    longest = text.regexp_match("^-?[0-9]{19}$")
+    fits = func.replace(text, "-", "") <= str(_LARGEST)
+    return text.regexp_match("^-?[0-9]{1,18}$") | and_(longest, fits)
 
 
 def _part(text: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Subquery, case, func, literal, select
 
 from flask_refunds.figures import units
-from flask_refunds.figures.columns import OWN, Columns
+from flask_refunds.figures.columns import CODE, OWN, Columns
 from flask_refunds.figures.grouping import AnySelect
 from flask_refunds.figures.keys import bucketed, is_of_lines, sourced
 from flask_refunds.figures.ledger_query import COMPONENTS, posted
@@ -20,7 +20,7 @@ class Refunded:
         self.columns = columns
         self.period = period
         self.basis = basis
-        self.keys = {key: self._key(key) for key in columns.keys if key != columns.said.currency}
+        self.keys = {key: self._key(key) for key in columns.keys}
         self.only = columns.said.only
         if self.only is None and is_of_lines(list(self.keys.values())):
             self.only = Posting.kind == "line"
@@ -32,18 +32,16 @@ class Refunded:
         shown += [func.max(c[name]).label(name) for name in columns.filled.values()]
         for label in columns.measures:
             total = func.coalesce(func.sum(c[columns.refunded[label]]), 0)
-            figure = units.in_unit(total, c.refunds_currency, columns.units[label])
+            figure = units.in_unit(total, c[CODE], columns.units[label])
             shown.append(figure.label(columns.refunded[label]))
-        groups = dict.fromkeys([*(c[key] for key in columns.keys), c.refunds_currency])
-        return select(*shown, func.max(c[OWN]).label(OWN)).group_by(*groups)
+        groups = [*(c[key] for key in columns.keys), c[CODE]]
+        return select(*shown, c[CODE], func.max(c[OWN]).label(OWN)).group_by(*groups)
 
     def _postings(self) -> Subquery:
         """Return the postings that count, each with its key and components."""
         columns, said = self.columns, self.columns.said
         shown: list[Any] = [value.label(key) for key, value in self.keys.items()]
-        if columns.grouped_currency:
-            shown.append(Posting.currency.label(said.currency))
-        shown.append(Posting.currency.label("refunds_currency"))
+        shown.append(Posting.currency.label(CODE))
         shown += [said.fill[label].label(name) for label, name in columns.filled.items()]
         for label, component in columns.measures.items():
             shown.append(_component(component).label(columns.refunded[label]))
@@ -65,12 +63,9 @@ class Refunded:
         said = self.columns.said
         if label in said.buckets:
             return bucketed(said.buckets[label], self.basis)
-        return sourced(
-            label,
-            said.sources.get(label),
-            self.columns.host.c[label].type,
-            of_lines=label == self.columns.key_of_a_sale,
-        )
+        if label == said.currency and label not in said.sources:
+            return Posting.currency.expression
+        return sourced(label, said.sources.get(label), self.columns.host.c[label].type)
 
 
 def _component(name: str) -> ColumnElement[int]:

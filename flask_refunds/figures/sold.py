@@ -73,7 +73,7 @@ class SoldOrders:
             if charge.tax is not None:
                 tax = minor_units(h[f"charge_tax{n}"], charge.tax, currency)
                 columns.append(tax.label(f"charge_tax{n}"))
-        return select(*columns).cte("placed")
+        return select(*columns).cte("refunds_placed")
 
     def _sold(self, placed: CTE) -> CTE:
         p = placed.c
@@ -107,7 +107,7 @@ class SoldOrders:
             .select_from(source)
             .subquery("found")
         )
-        return select(*found.c).where(found.c.captured > 0).cte("sold")
+        return select(*found.c).where(found.c.captured > 0).cte("refunds_sold")
 
     def _same(self, left: CTE | Subquery, right: CTE | Subquery) -> list[ColumnElement[bool]]:
         return matching([left.c[k] for k in self.keys], [right.c[k] for k in self.keys])

@@ -71,25 +71,25 @@ def spread(
         total.label("weights"),
         placed.label("placed"),
         (amount - placed).label("rest"),
-    ).cte(f"{name}_weighed")
+    ).cte(f"refunds_{name}_weighed")
     w = weighed.c
     whole, over = quotient(func.abs(w.placed), w.weight, w.weights)
     cut = select(
         *w, func.coalesce(whole, ZERO).label("whole"), func.coalesce(over, ZERO).label("over")
-    ).cte(f"{name}_cut")
+    ).cte(f"refunds_{name}_cut")
     c = cut.c
     best_first = [c.over.desc(), *_of(cut, by)]
     ranked = select(
         *c,
         func.row_number().over(partition_by=_of(cut, order), order_by=best_first).label("place"),
         cast(func.sum(c.whole).over(partition_by=_of(cut, order)), BigInteger).label("wholes"),
-    ).cte(f"{name}_ranked")
+    ).cte(f"refunds_{name}_ranked")
     r = ranked.c
     sign = case((r.placed < 0, -1), else_=1)
     one_more = case((r.place <= func.abs(r.placed) - r.wholes, 1), else_=0)
     share = case((r.weights == 0, ZERO), else_=sign * (r.whole + one_more))
     kept = [r[column.key] for column in items.c]
-    return select(*kept, share.label("share"), r.rest).cte(f"{name}_shared")
+    return select(*kept, share.label("share"), r.rest).cte(f"refunds_{name}_shared")
 
 
 def scaled_half_up(

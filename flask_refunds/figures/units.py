@@ -1,14 +1,17 @@
 """Our minor units in the host's unit, and net figures in the type that the host's had."""
 
+from decimal import Decimal
 from typing import Any, Literal
 
 from moneyed import list_all_currencies
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Dialect,
     Float,
     Integer,
     Numeric,
+    TypeDecorator,
     case,
     cast,
     func,
@@ -27,15 +30,32 @@ _DIGITS = 38
 _SCALE = 4  # no currency of ISO 4217 has more decimals
 
 
+class Exact(TypeDecorator[Decimal]):
+    """A figure in whole units with at least so many decimals, and more where it needs them."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def __init__(self, least: int) -> None:
+        super().__init__(_DIGITS, max(least, _SCALE))
+        self.least = least
+
+    def process_result_value(self, value: Decimal | None, dialect: Dialect) -> Decimal | None:
+        if value is None:
+            return None
+        short = round(value, self.least)
+        return short if short == value else value.normalize()
+
+
 def unit_of(label: str, kind: TypeEngine[Any], said: Unit | None) -> Unit:
     """Return the unit of the host's measure *label*: as *said*, else as its type *kind* tells."""
-    if not isinstance(kind, Integer | Float | Numeric | NullType):
+    if not isinstance(kind, Integer | Float | Numeric | Exact | NullType):
         raise CannotNet(f"The measure {label!r} is of type {kind!r}; measures are numbers.")
     if said is not None:
         return said
     if isinstance(kind, Integer):
         return "minor"
-    if isinstance(kind, Float) or (isinstance(kind, Numeric) and kind.scale):
+    if isinstance(kind, Float) or (isinstance(kind, Numeric | Exact) and kind.scale):
         return "major"
     raise CannotNet(
         f"The type of the measure {label!r}, {kind!r}, does not tell what its money is in. Pass "
@@ -54,14 +74,18 @@ def as_host(figure: ColumnElement[Any], kind: TypeEngine[Any], unit: Unit) -> Co
     """Return *figure* rounded to its cents, as a column of the host's type *kind*.
 
     An integer stays one (some databases answer a SUM with a decimal); a float is rounded as a
-    decimal, so that 0.3 less 0.3 is 0.
+    decimal, so that 0.3 less 0.3 is 0; a decimal has more than the host's where its currency does.
     """
     if isinstance(kind, Float):
         exact = func.round(cast(figure, Numeric(_DIGITS, _SCALE + 2)), _SCALE)
         return type_coerce(exact, kind)
+    if isinstance(kind, Exact):
+        return cast(func.round(figure, kind.scale), kind)
     if isinstance(kind, Numeric):
         scale = _SCALE if kind.scale is None else kind.scale
-        scale = scale if unit == "minor" else max(scale, 2)
+        if unit == "major" and kind.asdecimal:
+            return as_host(figure, Exact(max(scale, 2)), unit)
+        scale = scale if unit == "minor" else max(scale, _SCALE)
         shown: Numeric[Any] = Numeric(_DIGITS, scale)
         shown.asdecimal = kind.asdecimal
         return cast(func.round(figure, scale), shown)

@@ -13,6 +13,7 @@ from sqlalchemy.sql.visitors import iterate
 from flask_refunds import money
 from flask_refunds.errors import MappingError
 from flask_refunds.storefront.facts import ChargeEffect, ChargeKind, ChargeOver, LineTax
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.storefront.values import (
     Key,
     amount_expression,
@@ -75,7 +76,8 @@ class Lines:
     """The lines of orders. ``total`` includes ``tax``; ``list`` is before the order's discount.
 
     ``order`` holds the value of ``of``, an expression on the order (default: its key).
-    ``dimensions`` are report keys (product, category) that are kept with each refunded line.
+    ``dimensions`` are report keys (product, category) that are kept with each refunded line, as the
+    text that the database makes of them.
     """
 
     key: Any
@@ -263,7 +265,7 @@ class Storefront:
         columns += _plain(p, "Lines", "description quantity sku")
         columns += _amounts(p, "Lines", "total list tax")
         columns += [
-            expression(value, f"Lines.dimensions[{name!r}]").label(f"dim_{name}")
+            exact_text(expression(value, f"Lines.dimensions[{name!r}]")).label(f"dim_{name}")
             for name, value in p.dimensions.items()
         ]
         return _select(p, columns)

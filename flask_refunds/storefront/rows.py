@@ -22,7 +22,7 @@ from flask_refunds.storefront.facts import (
     PriorFacts,
 )
 from flask_refunds.storefront.mapping import Storefront
-from flask_refunds.storefront.values import Key, as_json
+from flask_refunds.storefront.values import Key
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _lines(
                 list_price=p.list.read(row.list, owner.currency) if p.list else total,
                 total=total,
                 tax=p.tax.read(row.tax, owner.currency) if p.tax else 0,
-                dimensions={name: as_json(getattr(row, f"dim_{name}")) for name in p.dimensions},
+                dimensions={name: getattr(row, f"dim_{name}") for name in p.dimensions},
             )
         )
     return found

@@ -184,11 +184,6 @@ def _python_type(column: ColumnElement[Any]) -> type:
         return str
 
 
-def as_json(value: Any) -> Any:
-    """Return *value* as JSON holds it: what JSON does not know becomes its canonical text."""
-    return value if value is None or isinstance(value, str | int | float) else _to_text(value)
-
-
 def _to_text(value: Any) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()

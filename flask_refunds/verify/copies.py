@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import JSON, String, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from flask_refunds.figures.host_sql import exact_text
 from flask_refunds.models import Event, Line, Posting, Refund, Transfer
 from flask_refunds.states import TransferState
+from flask_refunds.storefront.texts import exact_text
 from flask_refunds.verify.findings import (
     COMPONENTS,
     NO_MONEY,

@@ -1,10 +1,11 @@
 """``net`` against a naive count in Python, row by row, on every database and over any SELECT."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
@@ -251,6 +252,32 @@ def test_a_key_that_has_only_refunds_gets_its_row_and_its_name(session: Session)
     ]
 
 
+@pytest.mark.parametrize("key", ["sku", "number"])
+@pytest.mark.parametrize("name", ["Unsold", Posting.description])
+def test_a_host_that_carries_nothing_is_not_filled(session: Session, key: str, name: Any) -> None:
+    source = {"sku": "sku", "number": "order_number"}[key]
+    postings = [
+        posting(n, **{source: value}, list_price=100, description="Unsold")
+        for n, value in enumerate(["MUG", "TEE"])
+    ]
+    store(session, [sale(1, **{key: "MUG"}), sale(2, **{key: "CUP"})], postings)
+    column = getattr(Sale, key)
+    rows = select(
+        column.label("key"), func.nullif(func.max(Sale.name), "Mug").label("name"),
+        func.sum(Sale.cents).label("cents"),
+    ).group_by(column)  # fmt: skip
+    statement = net(
+        rows, key="key", sources={"key": source}, measures={"cents": "list"}, currency="USD",
+        period=JANUARY, beside=(), fill={"name": name},
+    )  # fmt: skip
+
+    assert set(session.execute(statement)) == {
+        ("MUG", None, 900),
+        ("CUP", None, 1000),
+        ("TEE", "Unsold", -100),
+    }
+
+
 @pytest.mark.parametrize("column", ["sku", "number"])
 @pytest.mark.parametrize(
     ("admits", "own"),
@@ -361,6 +388,118 @@ def test_a_refund_in_another_currency_than_its_sale_is_a_row_of_its_own(session:
         (1, "KWD", -250),
         (1, "USD", 1000),
     ]
+
+
+@pytest.mark.parametrize("kind", ["category, text", "order, text"])
+@pytest.mark.parametrize("spelling", ["usd", "USD", " Usd"])
+def test_a_currency_is_the_same_however_the_host_spells_it(
+    session: Session, kind: str, spelling: str
+) -> None:
+    postings = [
+        posting(1, sku="A", order_number="A-1", list_price=400),
+        posting(2, sku="C", order_number="A-3", list_price=50),
+    ]
+    store(session, [sale(1, sku="A"), sale(2, sku="B")], postings)
+    key = KEYS[kind]
+    rows = select(
+        *(column.label(label) for label, column in key.columns.items()),
+        literal(spelling).label("currency"),
+        func.sum(Sale.cents).label("cents"),
+    ).group_by(*key.columns.values())
+
+    def spelt(**sources: Any) -> list[tuple[str, int]]:
+        said = replace(
+            said_of(key, measures={"cents": "list"}, beside=()),
+            sources={**key.sources, **sources},
+        )
+        found = session.execute(said.apply(rows, period=JANUARY)).mappings()
+        return sorted((row["currency"], row["cents"]) for row in found)
+
+    assert spelt() == sorted([(spelling, 600), (spelling, 1000), ("USD", -50)])
+    assert spelt(currency=func.lower(Posting.currency)) == sorted(
+        [(spelling, 600), (spelling, 1000), ("usd", -50)]
+    )
+
+
+def test_rows_of_a_currency_may_be_grouped_by_its_lower_case(session: Session) -> None:
+    store(session, [sale(1)], [posting(1, sku="MUG", list_price=400)])
+    lower = func.lower(Sale.currency)
+    rows = select(Sale.sku, lower.label("currency"), func.sum(Sale.cents).label("cents")).group_by(
+        Sale.sku, lower
+    )
+    statement = net(
+        rows, key="sku", measures={"cents": "list"}, currency="currency", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement).all() == [("MUG", "usd", 600)]
+
+
+NUMBERS = {
+    "integer": (Sale.product_id, 7, "7"),
+    "decimal": (Sale.amount, Decimal("1.5"), "1.500"),
+    "uuid": (Sale.brand, UUID(int=7), str(UUID(int=7))),
+}
+
+
+@pytest.mark.parametrize("other", ["", "A-7", "7a", "7.5.1", "-", '["7","1"]', "9" * 40])
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_a_text_that_is_no_key_of_the_hosts_is_null(
+    session: Session, kind: str, other: str
+) -> None:
+    if kind == "decimal" and other.isdigit():
+        pytest.skip("a number of forty digits is one")
+    column, key, ref = NUMBERS[kind]
+    sales = [sale(1, product_id=7, brand=UUID(int=7), cents=1500), sale(2, product_id=0)]
+    sales[0]["amount"] = Decimal("1.5")
+    store(session, sales, [posting(1, sku=ref, paid=300), posting(2, sku=other, paid=50)])
+    rows = select(column.label("key"), func.sum(Sale.cents).label("cents")).group_by(column)
+    statement = net(
+        rows, key="key", sources={"key": "sku"}, measures={"cents": "paid"}, currency="USD",
+        period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    found = {row.key: row.cents for row in session.execute(statement)}
+
+    assert (found.pop(key), found.pop(None)) == (1200, -50)
+    assert list(found.values()) == [1000]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_key_may_have_sixty_four_bits(session: Session, sign: int) -> None:
+    largest = sign * (2**63 - 1)
+    store(session, [sale(1, line=largest)], [posting(1, line_ref=str(largest), list_price=1)])
+    rows = select(Sale.line, Sale.currency, Sale.cents)
+    statement = net(
+        rows, key="line", sources={"line": "line_ref"}, measures={"cents": "list"},
+        currency="currency", period=JANUARY, beside=(),
+    )  # fmt: skip
+
+    assert session.execute(statement).all() == [(largest, "USD", 999)]
+
+
+def test_a_key_of_several_columns_is_netted_by_its_parts(session: Session) -> None:
+    store(
+        session,
+        [sale(1, product_id=5, line=1), sale(2, product_id=5, line=2)],
+        [
+            posting(1, order_ref='["5","A-1"]', line_ref='["5","1"]', paid=300),
+            posting(2, order_ref='["5","A-2"]', line_ref="shipping", kind="row", paid=20),
+        ],
+    )
+    measures = {"cents": "paid"}
+    by_order = net(
+        select(Sale.product_id.label("shop"), Sale.number, Sale.cents), key=("shop", "number"),
+        sources={"shop": "order_ref.0", "number": "order_ref.1"}, measures=measures,
+        currency="USD", period=JANUARY, beside=(),
+    )  # fmt: skip
+    by_line = net(
+        select(Sale.product_id.label("shop"), Sale.line, Sale.cents), key=("shop", "line"),
+        sources={"shop": "line_ref.0", "line": "line_ref.1"}, measures=measures,
+        currency="USD", period=JANUARY, beside=(), only=Posting.paid > 0,
+    )  # fmt: skip
+
+    assert set(session.execute(by_order)) == {(5, "A-1", 700), (5, "A-2", 980)}
+    assert set(session.execute(by_line)) == {(5, 1, 700), (5, 2, 1000), (None, None, -20)}
 
 
 def test_charges_have_no_line_and_join_the_rows_without_one(session: Session) -> None:
@@ -601,6 +740,46 @@ def test_the_unit_is_told_by_the_type_or_said(
     assert session.execute(statement).mappings().one()["total"] == net_of_one
 
 
+@pytest.mark.parametrize("digits", [2, 3])
+def test_a_currency_keeps_its_decimals_in_a_column_that_has_fewer(
+    session: Session, digits: int
+) -> None:
+    kuwait = {"currency": "KWD", "cents": 1000}
+    store(
+        session,
+        [sale(1), sale(2, sku="KEY"), sale(3, sku="TEE", **kuwait), sale(4, sku="HAT", **kuwait)],
+        [
+            posting(1, sku="MUG", list_price=250),
+            posting(2, sku="TEE", currency="KWD", list_price=333),
+            posting(3, sku="HAT", currency="KWD", list_price=300),
+        ],
+    )
+    total = cast(func.sum(Sale.amount), Numeric(10, digits))
+    statement = net(
+        items(Sale.sku, total.label("total")), key="key", sources={"key": "sku"},
+        measures={"total": "list"}, currency="currency", period=JANUARY, beside=("refunded",),
+    )  # fmt: skip
+    again = net(
+        statement, key="key", sources={"key": "sku"}, measures={"total": "list"},
+        currency="currency", period=JANUARY, beside=(), only=Posting.list_price < 0,
+    )  # fmt: skip
+
+    rows = session.execute(statement).mappings().all()
+
+    zero = "0" * (digits - 2)
+    assert {row["key"]: (str(row["total"]), str(row["total_refunded"])) for row in rows} == {
+        "MUG": (f"7.50{zero}", f"2.50{zero}"),
+        "KEY": (f"10.00{zero}", f"0.00{zero}"),
+        "TEE": ("0.667", "0.333"),
+        "HAT": (f"0.70{zero}", f"0.30{zero}"),
+    }
+    summed = session.scalar(select(func.sum(statement.subquery().c.total)))
+    assert summed == Decimal("18.867")
+    assert {str(row["total"]) for row in session.execute(again).mappings()} == {
+        str(row["total"]) for row in rows
+    }
+
+
 SAID: dict[str, Any] = {
     "key": "key", "sources": {"key": "sku"}, "measures": {"revenue": "list"},
     "currency": "currency", "period": JANUARY,
@@ -632,6 +811,7 @@ def distinct_on(statement: Any, column: Any) -> Any:
         (items(Sale.sku).group_by(None), {}, "Add it to GROUP BY"),
         (BY_SKU, {"key": "sku"}, "does not have"),
         (BY_SKU, {"sources": {}}, "no counterpart in the ledger"),
+        (BY_SKU, {"sources": {"key": "sku.0"}}, "no counterpart in the ledger"),
         (BY_SKU, {"measures": {}}, "measures= is empty"),
         (BY_SKU, {"measures": {"revenue": "gross"}}, "It is one of"),
         (BY_SKU, {"measures": {"income": "list"}}, "does not have"),
@@ -658,6 +838,10 @@ def distinct_on(statement: Any, column: Any) -> Any:
         (BY_SKU, {"fill": {"units": 0, "key": ""}}, "no carried column"),
         (items(Sale.sku, Sale.brand.label("brand")), {}, "no MAX"),
         (items(Sale.sku, literal(1).label("revenue_gross")), {}, "has a column"),
+        *(
+            (items(Sale.sku, literal(1).label(name)), {}, "net\\(\\) needs")
+            for name in ("refunds_own", "refunds_other", "refunds_currency")
+        ),
         (items(utc_day(Sale.placed_at)), {}, "bucket="),
         (BY_SKU, {"key": ("key", "name"), "bucket": utc_day}, "which one is the time"),
     ],

@@ -10,15 +10,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import (
     Column,
+    DateTime,
     Double,
     Engine,
     Integer,
     MetaData,
     Numeric,
     Table,
+    TypeDecorator,
+    func,
     insert,
     literal,
     select,
+    text,
 )
 from sqlalchemy.orm import Session
 
@@ -181,6 +185,35 @@ def test_a_period_has_the_orders_that_were_placed_in_it(engine: Engine, trade: T
         period = Period.of_days(day, day, BERLIN)
         assert set(sold_in(engine, trade.storefront(), period)) == by_day[day]
     assert len(by_day) > 20
+
+
+class OwnTime(TypeDecorator[datetime]):
+    """A host's own type of a time: UTC without a zone in the database, aware in Python."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("kind", [DateTime(), OwnTime()])
+@pytest.mark.parametrize("spelling", ["2026-03-10 00:00:00", "2026-03-10 00:00:00.000000"])
+def test_midnight_belongs_to_its_day_however_it_was_written(
+    engine: Engine, kind: Any, spelling: str
+) -> None:
+    storefront = Trade(KINDS["cents"]).storefront()
+    table = Table("moment", MetaData(), Column("at", kind))
+    table.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO moment VALUES ('{spelling}')"))
+        found = {}
+        for day in (date(2026, 3, 9), date(2026, 3, 10)):
+            period = Period.of_days(day, day, ZoneInfo("UTC"))
+            within = scope_of(engine, storefront, period).within_host(table.c.at)
+            found[day.day] = connection.scalar(select(func.count()).where(*within))
+
+    assert found == {9: 0, 10: 1}
 
 
 def test_an_hour_that_the_clock_repeats_counts_as_the_mapping_reads_it(engine: Engine) -> None:
