@@ -43,6 +43,7 @@ class IssueForm(OwnForm):
     everything = BooleanField(lazy_gettext("Refund everything that is left"))
     adjustment = StringField(lazy_gettext("Adjustment"))
     to_card = BooleanField(lazy_gettext("Refund to the credit card automatically"))
+    despite_dispute = BooleanField(lazy_gettext("Refund although the sale is disputed"))
     other_kind = SelectField(lazy_gettext("Other means"), validate_choice=False)
     other_reference = StringField(
         lazy_gettext("Reference"),
@@ -112,6 +113,7 @@ class IssueForm(OwnForm):
             other_reference=(self.other_reference.data or "").strip(),
             note=(self.note.data or "").strip(),
             customer_ref=customer_ref,
+            despite_dispute=bool(self.despite_dispute.data),
         )
         return None if self.problems else request
 
