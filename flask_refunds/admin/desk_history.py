@@ -63,7 +63,7 @@ def history(dossier: Dossier) -> Iterator[Told]:
     for entry in dossier.history:
         title, tone = _ACTIONS.get(entry.action, (entry.action.replace("_", " "), "quiet"))
         code = entry.data.get("code") or ""
-        consent = gettext("Although the sale is disputed.") if _has_consent(entry) else ""
+        consent = gettext("Also if the customer disputes the sale.") if _has_consent(entry) else ""
         yield Told(
             at=entry.at,
             title=gettext(title),

@@ -95,7 +95,7 @@ def test_with_the_box_it_is_refunded_and_the_history_says_so(shop: Shop, sale: s
     audit = shop.simulator.sale(sale)
     assert audit["total_given_back"] == audit["amount"]
     page = shop.client().get(f"{DESK}refund/{answer.json['refund']}").text
-    assert "Although the sale is disputed." in text_of(page)
+    assert "Also if the customer disputes the sale." in text_of(page)
 
 
 def test_the_box_is_there_without_scripts_and_kept_after_a_refusal(shop: Shop, sale: str) -> None:
@@ -138,7 +138,7 @@ def test_a_retry_asks_for_the_consent(shop: Shop, sale: str, admin: FlaskClient)
     refused = send(admin, url(transfer_id, RETRY), why="kept words")
 
     assert refused.status_code == 422
-    assert "Look at the dispute; then say that you refund it anyway." in refused.text
+    assert "Look at the dispute; to refund all the same, tick the box." in refused.text
     assert "kept words" in refused.text
     assert actions_of(shop, refund_id) == before
     answer = send(admin, url(transfer_id, RETRY), despite_dispute="y")
