@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from flask_refunds import errors, ledger, lifecycle
 from flask_refunds.accounts import lock
+from flask_refunds.deciding import DISPUTED
 from flask_refunds.entitlement import Entitlement
 from flask_refunds.models import LARGEST_ID, Account, Allocation, Transfer
 from flask_refunds.policy import Actor
@@ -24,21 +25,28 @@ def retry(
     *,
     why: str = "",
     generation: int | None = None,
+    despite_dispute: bool = False,
 ) -> bool:
     """Start a failed card transfer again, with a new key; return whether a worker was woken.
 
     The money is reserved afresh. *generation* is the failed one that the actor saw: when a retry
     has come between, nothing is done, even if that one has failed too by now. Raises
     :exc:`~flask_refunds.errors.WrongState` then and unless it is Failed, and the refusals of
-    issuing when the money or the lines are not left any more.
+    issuing when the money or the lines are not left any more. One that failed since the sale is
+    disputed needs *despite_dispute*, the actor's word that it is to be refunded all the same;
+    without it :exc:`~flask_refunds.errors.DisputeNotAccepted` is raised.
     """
 
     def work(session: Session, transfer: Transfer) -> None:
         _require(transfer, Method.CARD, TransferState.FAILED)
         if generation is not None and transfer.generation != generation:
             raise errors.WrongState(state=transfer.state)
+        if transfer.failure_code == DISPUTED and not despite_dispute:
+            raise errors.DisputeNotAccepted()
         _divide_again(session, runtime, transfer)
         new_generation(transfer)
+        if despite_dispute:
+            transfer.dispute_accepted_at = runtime.now()
         transfer.failure_code = transfer.failure_message = transfer.failed_at = None
         transfer.gateway_refund_id = transfer.gateway_status = transfer.gateway_at = None
         transfer.completed_at = transfer.settled_at = transfer.waiting_since = None
@@ -53,6 +61,7 @@ def retry(
             actor=actor,
             action="retried",
             why=why,
+            data={"despite_dispute": True} if despite_dispute else None,
         )
 
     with_transfer(runtime, transfer_id, work)

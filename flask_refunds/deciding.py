@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from flask_refunds.gateways.base import ChargeReceipt
 
+DISPUTED = "disputed"
+"""Why a disputed sale is refused, and the failure that only a person's consent gets over."""
+
 
 class Step(StrEnum):
     """What can be done with a sale now."""
@@ -27,8 +30,14 @@ class Decision:
     message: str = ""
 
 
-def decide(charge: ChargeReceipt, amount: int, currency: str) -> Decision:
-    """Return what giving back *amount* minor units of *currency* on *charge* means now."""
+def decide(
+    charge: ChargeReceipt, amount: int, currency: str, *, despite_dispute: bool = False
+) -> Decision:
+    """Return what giving back *amount* minor units of *currency* on *charge* means now.
+
+    A disputed sale is refused: a refund beside a chargeback gives the money back twice.
+    *despite_dispute* is a person's word that it is to be refunded all the same.
+    """
     if charge.currency != currency:
         return Decision(
             step=Step.REFUSE,
@@ -40,6 +49,12 @@ def decide(charge: ChargeReceipt, amount: int, currency: str) -> Decision:
             step=Step.REFUSE,
             code="voided",
             message="The sale was voided at the gateway already.",
+        )
+    if charge.disputed and not despite_dispute:
+        return Decision(
+            step=Step.REFUSE,
+            code=DISPUTED,
+            message="The sale is disputed: the bank may be taking the money back already.",
         )
     if may_void(charge, amount, currency):
         return Decision(step=Step.VOID, code=charge.raw_status)

@@ -185,6 +185,12 @@ class ReasonMissing(Refusal):
     field = "why"
 
 
+class DisputeNotAccepted(Refusal):
+    """The sale is disputed, and nobody has said that it is to be refunded all the same."""
+
+    field = "despite_dispute"
+
+
 class TokenReused(Refusal):
     """The form was sent before with another content, by another actor or for another order."""
 

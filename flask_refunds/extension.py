@@ -29,6 +29,7 @@ from flask_refunds.reports import register_reports
 from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
+from flask_refunds.webhooks import add_webhooks
 
 log = logging.getLogger("flask_refunds")
 
@@ -111,15 +112,15 @@ class Refunds:
         )
         host_session.watch(db.session)
         migrating.guard_host_autogenerate(app.extensions.get("migrate"))
-        app.register_blueprint(
-            Assets(
-                "refunds",
-                "flask_refunds",
-                template_folder="templates",
-                static_folder="static/refunds",
-                static_url_path="/refunds/static",
-            )
+        blueprint = Assets(
+            "refunds",
+            "flask_refunds",
+            template_folder="templates",
+            static_folder="static/refunds",
+            static_url_path="/refunds/static",
         )
+        add_webhooks(blueprint)
+        app.register_blueprint(blueprint)
         register_views(
             app,
             admin,

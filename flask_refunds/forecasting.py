@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask_refunds.deciding import Decision, Step, decide
 from flask_refunds.errors import ConfigurationError
-from flask_refunds.gateways.base import GatewayError, Misconfigured, Rejected
+from flask_refunds.gateways.base import ChargeReceipt, GatewayError, Misconfigured, Rejected
 from flask_refunds.planning import Plan
 from flask_refunds.runtime import Runtime
 
@@ -22,7 +22,8 @@ MISCONFIGURED = "misconfigured"
 class Foreseen:
     """What will happen to one card. ``amount`` in minor units; ``step`` of ``None``: unknown now.
 
-    ``code`` and ``message`` say why, as :class:`~flask_refunds.deciding.Decision` does.
+    ``code`` and ``message`` say why, as :class:`~flask_refunds.deciding.Decision` does;
+    ``disputed``: the customer disputes the sale, whatever the step.
     """
 
     card_label: str
@@ -30,17 +31,26 @@ class Foreseen:
     step: Step | None
     code: str = ""
     message: str = ""
+    disputed: bool = False
 
 
-def foresee(runtime: Runtime, plan: Plan, currency: str) -> tuple[Foreseen, ...]:
-    """Return what would become of each card transfer of *plan*, asking each one's gateway."""
+def foresee(
+    runtime: Runtime, plan: Plan, currency: str, *, despite_dispute: bool = False
+) -> tuple[Foreseen, ...]:
+    """Return what would become of each card transfer of *plan*, asking each one's gateway.
+
+    *despite_dispute* as :func:`~flask_refunds.deciding.decide` has it.
+    """
     seen = []
     for transfer in plan.transfers:
         card = transfer.card
         if card is None:
             continue
-        decision = _ask(
-            runtime, card.gateway or "", card.charge_id or "", transfer.amount, currency
+        charge = _ask(runtime, card.gateway or "", card.charge_id or "")
+        decision = (
+            decide(charge, transfer.amount, currency, despite_dispute=despite_dispute)
+            if isinstance(charge, ChargeReceipt)
+            else charge
         )
         seen.append(
             Foreseen(
@@ -49,16 +59,16 @@ def foresee(runtime: Runtime, plan: Plan, currency: str) -> tuple[Foreseen, ...]
                 step=decision.step if decision else None,
                 code=decision.code if decision else "unavailable",
                 message=decision.message if decision else "",
+                disputed=isinstance(charge, ChargeReceipt) and charge.disputed,
             )
         )
     return tuple(seen)
 
 
-def _ask(
-    runtime: Runtime, gateway: str, charge_id: str, amount: int, currency: str
-) -> Decision | None:
+def _ask(runtime: Runtime, gateway: str, charge_id: str) -> ChargeReceipt | Decision | None:
+    """Return the sale, or why nothing can be done with it; ``None`` when nobody can tell now."""
     try:
-        return decide(runtime.gateways.get(gateway).inspect(charge_id), amount, currency)
+        return runtime.gateways.get(gateway).inspect(charge_id)
     except Rejected as error:
         return Decision(step=Step.REFUSE, code=error.code or "rejected", message=error.message)
     except Misconfigured as error:

@@ -159,6 +159,7 @@ def _issue(
             now=now,
             actor=actor,
             action="started" if target.method is Method.CARD else "recorded",
+            data={"despite_dispute": True} if transfer.dispute_accepted_at else None,
         )
     after_commit(session, partial(signals.refund_issued.send, runtime, refund_id=refund.id))
     return Issued(
@@ -261,6 +262,7 @@ def _transfer(
         transfer.request_key = secrets.token_hex(16)
         transfer.reference = new_reference()
         transfer.next_attempt_at = now
+        transfer.dispute_accepted_at = now if request.despite_dispute else None
     else:
         transfer.other_kind = request.other_kind
         transfer.other_reference = request.other_reference[:255]

@@ -5,13 +5,13 @@ import os
 from flask import Flask, has_app_context
 from flask.cli import ScriptInfo
 
-from flask_refunds import processing, wired
+from flask_refunds import reconciling, wired
 
 _loaded: Flask | None = None
 
 
 def process(transfer_id: int) -> str:
-    """Bring the transfer *transfer_id* one step further, if it is due; return what was done.
+    """Bring the transfer *transfer_id* one step further, if that is due; return what was done.
 
     Runs in the current application. A plain ``rq worker refunds`` has none: then the application
     is loaded as ``flask`` itself would load it, from ``FLASK_APP``, once per process (a work-horse
@@ -19,9 +19,9 @@ def process(transfer_id: int) -> str:
     Running twice, or too late, does nothing.
     """
     if has_app_context():
-        return processing.process(wired.current().runtime, transfer_id)
+        return reconciling.forward(wired.current().runtime, transfer_id)
     with _app().app_context():
-        return processing.process(wired.current().runtime, transfer_id)
+        return reconciling.forward(wired.current().runtime, transfer_id)
 
 
 def _app() -> Flask:

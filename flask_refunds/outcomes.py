@@ -49,7 +49,10 @@ class Earlier:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One worker's hold on a transfer, with all that it needs to call the gateway."""
+    """One worker's hold on a transfer, with all that it needs to call the gateway.
+
+    ``despite_dispute``: a person wants the sale refunded although it is disputed.
+    """
 
     transfer_id: int
     attempt_id: int
@@ -62,6 +65,7 @@ class Claim:
     key: str
     reference: str
     earlier: Earlier | None = None
+    despite_dispute: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

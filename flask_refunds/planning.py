@@ -90,6 +90,7 @@ class RefundRequest:
     ``everything`` takes all that is left and ignores the selections. ``adjustment`` is signed:
     goodwill, or a fee that is kept. ``to_card`` pays back to the order's cards; what they cannot
     take, or all of it when false, goes by ``other_kind``. ``token`` makes a repeat harmless.
+    ``despite_dispute``: pay back to a card although the customer disputes the sale there.
     """
 
     order_ref: str
@@ -103,6 +104,7 @@ class RefundRequest:
     other_reference: str = ""
     note: str = ""
     customer_ref: str | None = None
+    despite_dispute: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         key=transfer.request_key,
         reference=transfer.reference,
         earlier=earlier,
+        despite_dispute=transfer.dispute_accepted_at is not None,
     )
 
 
@@ -262,7 +263,7 @@ def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
     charge = gateway.inspect(claim.charge_id)
     if charge.voided and claim.earlier and claim.earlier.void:  # by ours, held up for long
         return Accepted.by_charge(charge)
-    decision = decide(charge, claim.amount, claim.currency)
+    decision = decide(charge, claim.amount, claim.currency, despite_dispute=claim.despite_dispute)
     if decision.step is Step.VOID:
         return _void(runtime, gateway, claim)
     if decision.step is Step.REFUND:

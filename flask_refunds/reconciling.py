@@ -15,7 +15,7 @@ from flask_refunds.errors import Busy, ConfigurationError, RefundsError
 from flask_refunds.gateways.base import GatewayError, ReceiptState, RefundReceipt, Unavailable
 from flask_refunds.models import Transfer
 from flask_refunds.policy import SYSTEM
-from flask_refunds.processing import process
+from flask_refunds.processing import Processed, process
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 
@@ -145,6 +145,21 @@ def _keep_back(runtime: Runtime, transfer_id: int) -> None:
     runtime.sessions.transact(work)
 
 
+def forward(runtime: Runtime, transfer_id: int) -> Processed:
+    """Bring the transfer one step further: process it if that is due, else poll it if that is."""
+    done = process(runtime, transfer_id)
+    if done is Processed.NOT_DUE and _is_poll_due(runtime, transfer_id):
+        poll(runtime, transfer_id)
+        return Processed.DONE
+    return done
+
+
+def _is_poll_due(runtime: Runtime, transfer_id: int) -> bool:
+    query = select(Transfer.poll_at).where(Transfer.id == transfer_id)
+    poll_at = runtime.sessions.read(lambda session: session.scalar(query))
+    return poll_at is not None and poll_at <= runtime.now()
+
+
 def poll(runtime: Runtime, transfer_id: int) -> None:
     """Ask the gateway whether an accepted refund has settled, and record the answer."""
 
@@ -154,17 +169,23 @@ def poll(runtime: Runtime, transfer_id: int) -> None:
     transfer = runtime.sessions.read(read)
     if transfer is None or transfer.poll_at is None or not transfer.gateway_refund_id:
         return
-    order_ref, gateway = transfer.order_ref, transfer.gateway or ""
-    receipt = None
-    if not runtime.sessions.transact(lambda session: _is_paused(session, runtime, gateway)):
-        receipt = _fetch(runtime, transfer_id, gateway, transfer.gateway_refund_id)
-    runtime.sessions.transact(
-        lambda session: _record(session, runtime, order_ref, transfer_id, receipt)
+    order_ref, asked_for, gateway = transfer.order_ref, transfer.poll_at, transfer.gateway or ""
+    until = runtime.sessions.transact(
+        lambda session: breaker.pause(session, runtime, gateway, runtime.now())
     )
+    receipt = None
+    if until is None:
+        receipt = _fetch(runtime, transfer_id, gateway, transfer.gateway_refund_id)
 
+    def work(session: Session) -> None:
+        lock(session, order_ref)
+        polled = session.get_one(Transfer, transfer_id, populate_existing=True)
+        hinted = polled.poll_at if polled.poll_at != asked_for else None
+        _record(session, runtime, polled, receipt, until)
+        if hinted is not None and polled.state != TransferState.FAILED:
+            polled.poll_at = hinted  # what it hints at may be newer than our answer
 
-def _is_paused(session: Session, runtime: Runtime, gateway: str) -> bool:
-    return breaker.pause(session, runtime, gateway, runtime.now()) is not None
+    runtime.sessions.transact(work)
 
 
 def _fetch(
@@ -203,10 +224,14 @@ def settle(
     """Record on *transfer*, whose account is locked, how far the gateway has come with it.
 
     One that was made outside is not completed by that: a person has to say for which items.
+    What is known already is not recorded again.
     """
     transfer.gateway_status = receipt.raw_status
     if receipt.state is ReceiptState.SUCCEEDED:
-        transfer.settled_at, transfer.poll_at, transfer.waiting_since = now, None, None
+        transfer.poll_at = transfer.waiting_since = None
+        if transfer.settled_at is not None:
+            return
+        transfer.settled_at = now
         if transfer.state == TransferState.PROCESSING and transfer.detail != Detail.OUTSIDE:
             lifecycle.change(
                 session,
@@ -219,7 +244,7 @@ def settle(
                 detail=Detail.SETTLED,
             )
             return
-        if transfer.detail != Detail.OUTSIDE:
+        if transfer.detail not in {Detail.OUTSIDE, Detail.CONFLICT}:  # somebody has to say still
             transfer.detail = Detail.SETTLED
         lifecycle.record(
             session, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
@@ -245,19 +270,20 @@ def settle(
 def _record(
     session: Session,
     runtime: Runtime,
-    order_ref: str,
-    transfer_id: int,
+    transfer: Transfer,
     receipt: RefundReceipt | None,
+    until: datetime | None,
 ) -> None:
-    lock(session, order_ref)
-    transfer = session.get_one(Transfer, transfer_id, populate_existing=True)
+    """Record *receipt* on *transfer*; without one ask later, not before *until* if that is set."""
     now = runtime.now()
     if transfer.poll_at is None:  # somebody else was faster
         return
-    if receipt is None or receipt.id != transfer.gateway_refund_id:
+    if until is not None:
+        transfer.poll_at = until
+    elif receipt is None or receipt.id != transfer.gateway_refund_id:
         _ask_later(runtime, transfer, now)
-        return
-    settle(session, runtime, transfer, receipt, now)
+    else:
+        settle(session, runtime, transfer, receipt, now)
 
 
 def _ask_later(runtime: Runtime, transfer: Transfer, now: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_admin.babel import lazy_gettext
-from wtforms import HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from flask_refunds import correcting, wired
@@ -28,6 +28,7 @@ class RetryForm(OwnForm):
     """Confirms a retry. ``generation`` is the failure that the person saw."""
 
     generation = HiddenField()
+    despite_dispute = BooleanField(lazy_gettext("Refund although the sale is disputed"))
     why = StringField(lazy_gettext("Note (optional)"), [at_most(LONGEST_WHY)])
 
 
@@ -77,6 +78,7 @@ def _retry(runtime: Runtime, movement: Movement, actor: Actor, form: RetryForm) 
         actor,
         why=(form.why.data or "").strip(),
         generation=int(seen) if seen.isdecimal() and len(seen) < 10 else -1,
+        despite_dispute=bool(form.despite_dispute.data),
     )
     if woken:
         return gettext("The retry is recorded and a worker was told. This page follows it.")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask_refunds.admin.presenting import means_text
 from flask_refunds.admin.words import gettext
-from flask_refunds.dossier import Dossier, Movement
+from flask_refunds.dossier import Dossier, Entry, Movement
 from flask_refunds.policy import SYSTEM
 
 
@@ -73,14 +73,21 @@ def history(dossier: Dossier) -> Iterator[Told]:
     for entry in dossier.history:
         title, tone = _ACTIONS.get(entry.action, (entry.action.replace("_", " "), "quiet"))
         code = entry.data.get("code") or ""
+        consent = gettext("Also if the customer disputes the sale.") if _has_consent(entry) else ""
         yield Told(
             at=entry.at,
             title=gettext(title),
             tone=tone,
             who=gettext("System") if entry.actor_id == SYSTEM.id else entry.actor_label,
-            why=" ".join(part for part in (entry.why, f"({code})" if code else "") if part),
+            why=" ".join(
+                part for part in (consent, entry.why, f"({code})" if code else "") if part
+            ),
             about=named.get(entry.transfer_id or 0, ""),
         )
+
+
+def _has_consent(entry: Entry) -> bool:
+    return bool(entry.data.get("despite_dispute"))
 
 
 def short_name(movement: Movement) -> str:

@@ -17,6 +17,7 @@ class IssueForm(LinesForm):
 
     everything = BooleanField(lazy_gettext("Refund everything that is left"))
     to_card = BooleanField(lazy_gettext("Refund to the credit card automatically"))
+    despite_dispute = BooleanField(lazy_gettext("Refund although the sale is disputed"))
     other_kind = SelectField(lazy_gettext("Other means"), validate_choice=False)
     other_reference = StringField(
         lazy_gettext("Reference"),
@@ -52,6 +53,7 @@ class IssueForm(LinesForm):
             other_reference=(self.other_reference.data or "").strip(),
             note=(self.note.data or "").strip(),
             customer_ref=customer_ref,
+            despite_dispute=bool(self.despite_dispute.data),
         )
         return None if self.problems else request
 

@@ -80,14 +80,19 @@ class IssueView(RefundsPage):
                 wanted = for_quote(wanted, self.runtime.config)
                 plan = issuing.quote(self.runtime, order_ref, wanted).plan
                 if plan is not None:
-                    seen = forecasting.foresee(self.runtime, plan, form.standing.order.currency)
+                    seen = forecasting.foresee(
+                        self.runtime,
+                        plan,
+                        form.standing.order.currency,
+                        despite_dispute=wanted.despite_dispute,
+                    )
         except errors.Refusal:
             pass  # the quote says what is wrong
         currency = form.standing.order.currency
         html = self.render(
             "refunds/forecast.html", seen=seen, currency=currency, failure_text=failure_text
         )
-        return jsonify(html=html.strip())
+        return jsonify(html=html.strip(), disputed=any(card.disputed for card in seen))
 
     def _open(self) -> tuple[IssueForm, str, Actor]:
         """Return the form of the order that the URL names, for whoever may refund it."""

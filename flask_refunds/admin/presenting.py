@@ -65,6 +65,10 @@ _DETAILS: dict[str, str] = {
 _FAILURES: dict[str, str] = {
     "currency": "The sale at the gateway is in another currency.",
     "voided": "The sale was cancelled at the gateway already.",
+    "disputed": (
+        "The customer disputes this sale: the bank may be taking the money back already, and a"
+        " refund would give it back twice."
+    ),
     "not_refundable": "The gateway cannot refund this sale in its present state.",
     "configuration": "The gateway's settings are missing or wrong.",
     "not_done": "It was never made, and its gateway is not set up in this shop any more.",

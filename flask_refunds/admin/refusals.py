@@ -173,6 +173,10 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.OtherMeansMissing: (422, "Choose by what other means the money goes back."),
     errors.UnknownReason: (422, "Choose a reason."),
     errors.ReasonMissing: (422, "Say why."),
+    errors.DisputeNotAccepted: (
+        422,
+        "The customer disputes this sale. To refund it all the same, tick the box.",
+    ),
     errors.TokenReused: (
         409,
         "This form was sent before, with other content. Nothing more was refunded.",

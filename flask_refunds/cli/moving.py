@@ -8,8 +8,10 @@ import click
 from flask.cli import with_appcontext
 
 from flask_refunds import correcting, dossier, issuing, money
+from flask_refunds.admin.presenting import failure_text
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
+from flask_refunds.deciding import DISPUTED
 from flask_refunds.planning import Plan, RefundRequest, Selection, Standing
 from flask_refunds.policy import Actor
 from flask_refunds.runtime import Runtime
@@ -18,6 +20,9 @@ from flask_refunds.storefront.reading import read_page
 LOOKED_AT = 50
 
 actor_option = click.option("--actor", help="Who does this: stands on the refund for ever.")
+dispute_option = click.option(
+    "--despite-dispute", is_flag=True, help="Also when the customer disputes the sale."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do it. Without, only the plan is shown.")
 
 
@@ -33,6 +38,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do it. Without, only the 
 @click.option("--reason", required=True, help="One of REFUNDS_REASONS.")
 @click.option("--note", default="", help="More about the reason.")
 @click.option("--token", help="The same token again gives the same refund again, not another one.")
+@dispute_option
 @actor_option
 @yes_option
 @json_option
@@ -49,6 +55,7 @@ def issue(
     reason: str,
     note: str,
     token: str | None,
+    despite_dispute: bool,
     actor: str | None,
     yes: bool,
     as_json: bool,
@@ -72,6 +79,7 @@ def issue(
         other_kind=other,
         other_reference=reference,
         note=note,
+        despite_dispute=despite_dispute,
     )
     if not yes:
         _print_plan(standing, issuing.quote(runtime, order_ref, request).plan, as_json)
@@ -92,17 +100,33 @@ def issue(
 @click.command()
 @click.argument("transfer", type=int)
 @click.option("--why", default="", help="Why it should work this time.")
+@dispute_option
 @actor_option
 @yes_option
 @json_option
 @with_appcontext
-def retry(transfer: int, why: str, actor: str | None, yes: bool, as_json: bool) -> None:
-    """Start the failed card TRANSFER again, with a new key."""
+def retry(
+    transfer: int, why: str, despite_dispute: bool, actor: str | None, yes: bool, as_json: bool
+) -> None:
+    """Start the failed card TRANSFER again, with a new key.
+
+    One that failed since the sale is disputed needs --despite-dispute.
+    """
     runtime = services()
     _, move = dossier.read_movement(runtime, transfer)
+    if move.failure_code == DISPUTED and not despite_dispute:
+        raise click.ClickException(
+            f"{failure_text(move.failure_code, move.failure_message)} To refund it all the same, "
+            "add --despite-dispute."
+        )
     if yes:
         woken = correcting.retry(
-            runtime, transfer, _named(actor), why=why, generation=move.generation
+            runtime,
+            transfer,
+            _named(actor),
+            why=why,
+            generation=move.generation,
+            despite_dispute=despite_dispute,
         )
         _, move = dossier.read_movement(runtime, transfer)
     elif not move.may_retry:

@@ -39,6 +39,7 @@ class ChargeReceipt:
 
     ``voidable`` and ``refundable`` say what the gateway would accept now; neither means that
     the sale has to settle first (``settling_soon``) or that nothing can be done any more.
+    ``disputed``: the customer's bank has taken money of it back for them, or may.
     """
 
     id: str

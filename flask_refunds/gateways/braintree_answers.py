@@ -56,7 +56,9 @@ SETTLING_SOON = frozenset(
 _MERELY_AUTHORIZED = frozenset({"authorizing", "authorized", "authorization_expired", "voided"})
 """Statuses of a sale that never took money: a void of it gives nothing back."""
 
-_OPEN_DISPUTES = frozenset({"open", "disputed", "under_review"})
+DISPUTE_WON = "won"
+"""The one status in which a dispute leaves the money with the shop. In all others the bank has
+taken it or may: an expired one was never answered, which is as good as lost."""
 
 
 class Unreadable(ValueError):
@@ -106,10 +108,16 @@ def charge(transaction: Any) -> ChargeReceipt:
         voided=status == "voided",
         settling_soon=status in SETTLING_SOON,
         refund_ids=tuple(refund_ids),
-        disputed=any(
-            str(dispute.status).lower() in _OPEN_DISPUTES for dispute in transaction.disputes or ()
-        ),
+        disputed=any(map(_may_take_money, transaction.disputes or ())),
     )
+
+
+def _may_take_money(dispute: Any) -> bool:
+    """Return whether *dispute* has given the customer money back, in part at least, or may."""
+    if str(dispute.status).lower() != DISPUTE_WON:
+        return True
+    won, of = getattr(dispute, "amount_won", None), getattr(dispute, "amount_disputed", None)
+    return won is not None and of is not None and won < of
 
 
 def refund(transaction: Any) -> RefundReceipt:

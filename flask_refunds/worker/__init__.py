@@ -94,7 +94,7 @@ class Worker:
         if self._listener is not None:
             with suppress(RedisError):
                 while (transfer_id := self._listener.hear(None)) is not None:
-                    self._hands.take(process, transfer_id)
+                    self._hands.take(reconciling.forward, transfer_id)
                 self._listener.close()
         tried: set[int] = set()
         while True:
@@ -177,7 +177,7 @@ class Worker:
             return
         transfer_id = listener.hear()
         if transfer_id is not None:
-            self._hands.take(process, transfer_id)
+            self._hands.take(reconciling.forward, transfer_id)
 
     def _build_gateways(self) -> None:
         """Build the one gateway object of each name before there are threads."""

@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import assert_no_barriers
 from tests.browser.walking import account_history, order_of, refund_order
@@ -92,6 +92,42 @@ def test_a_declined_refund_says_why_and_is_paid_otherwise_instead(demo: str, adm
     account_history(admin, demo)
     marked = order_of(admin, DECLINED).locator("tr.refunds-line-red")
     expect(marked).to_contain_text("Not Requested by Administrator")
+
+
+def test_consent_is_asked_for_when_the_gateway_tells_of_a_dispute(demo: str, admin: Page) -> None:
+    def dispute(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "disputed": True})
+
+    def sent() -> list[str]:
+        keys = "form => Array.from(new FormData(form).keys())"
+        names: list[str] = modal.locator("form").evaluate(keys)
+        return names
+
+    account_history(admin, demo)
+    modal = refund_order(admin, order_of(admin, SETTLED))
+    box = modal.get_by_label("Refund although the sale is disputed")
+    to_card = modal.get_by_label("Refund to the credit card automatically")
+    modal.locator("input[name=lines-1-quantity]").fill("1")
+    to_card.check()
+    expect(modal.get_by_text("What will happen")).to_be_visible()
+    expect(box).to_be_hidden()
+    admin.route("**/forecast?**", dispute)
+    to_card.uncheck()
+    to_card.check()
+    expect(box).to_be_visible()
+    box.focus()
+
+    with admin.expect_response("**/forecast?**"):
+        admin.keyboard.press("Space")
+
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
+    assert_no_barriers(admin)
+    assert "despite_dispute" in sent()
+    to_card.uncheck()
+    expect(box).to_be_hidden()
+    assert "despite_dispute" not in sent()
 
 
 def test_the_modal_holds_the_focus_and_gives_it_back(demo: str, admin: Page) -> None:

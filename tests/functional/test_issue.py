@@ -678,9 +678,12 @@ def test_a_form_that_was_filled_in_is_not_called_empty(modal: Modal) -> None:
         assert "Nothing is selected yet." not in text_of(answer.html)
 
 
+NOTHING = {"html": "", "disputed": False}
+
+
 def test_without_a_forecast_nothing_at_all_comes(modal: Modal) -> None:
-    assert modal.send("forecast", **CARD, lines__0__amount="x").json == {"html": ""}
-    assert modal.send("forecast", **CARD).json == {"html": ""}
+    assert modal.send("forecast", **CARD, lines__0__amount="x").json == NOTHING
+    assert modal.send("forecast", **CARD).json == NOTHING
 
 
 def foretold(modal: Modal, **changes: str) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import StartFlask
+from tests.integration.webhooks import CALM, Served, serving
 from tests.integration.workshop import APP, Workshop, opened
 from tests.processes import FlaskProcess
 
@@ -46,3 +47,17 @@ def start_worker(start_flask: StartFlask) -> StartWorker:
         return worker
 
     return start
+
+
+@pytest.fixture
+def served(sqlite_url: str) -> Iterator[Served]:
+    """A shop on SQLite, served on a real socket."""
+    with opened(sqlite_url, **CALM) as shop, serving(shop.app) as port:
+        yield Served(shop, port)
+
+
+@pytest.fixture
+def any_served(database_url: str) -> Iterator[Served]:
+    """A shop on each database in turn, served on a real socket."""
+    with opened(database_url, **CALM) as shop, serving(shop.app) as port:
+        yield Served(shop, port)

@@ -29,7 +29,7 @@ ORDERS = Table(
     Column("cents", Integer),
 )
 ITEMS = Table(
-    "line_items",
+    "items",
     HOST,
     Column("id", Integer, primary_key=True),
     Column("order_id", Integer),
@@ -37,7 +37,7 @@ ITEMS = Table(
     Column("cents", Integer),
 )
 GIVEN = Table(
-    "cash_back",
+    "given",
     HOST,
     Column("id", Integer, primary_key=True),
     Column("order_id", Integer),

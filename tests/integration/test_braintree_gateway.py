@@ -584,12 +584,39 @@ def test_a_paypal_sale_is_refundable_at_once(gateway: BraintreeGateway, sdk: Any
     assert (seen.refundable, seen.voidable) == (True, False)
 
 
-@pytest.mark.parametrize(("status", "disputed"), [("open", True), ("lost", False)])
-def test_an_open_dispute_is_seen(
-    gateway: BraintreeGateway, charge: str, control: SimulatorClient, status: str, disputed: bool
+def test_only_a_dispute_that_is_won_leaves_a_sale_undisputed(
+    gateway: BraintreeGateway, sdk: Any, control: SimulatorClient
 ) -> None:
-    control.dispute(charge, status=status)
-    assert gateway.inspect(charge).disputed is disputed
+    from braintree import Dispute
+
+    seen = {}
+    for status in {value for name, value in vars(Dispute.Status).items() if name[0] != "_"}:
+        sale = sell(sdk)
+        control.dispute(sale.id)
+        assert gateway.inspect(sale.id).disputed
+        control.decide_dispute(sale.id, status)
+        seen[status] = gateway.inspect(sale.id).disputed
+    assert len(seen) == 8
+    assert [status for status, disputed in seen.items() if not disputed] == ["won"]
+
+
+def test_a_dispute_that_is_won_in_part_still_counts(
+    gateway: BraintreeGateway, charge: str, control: SimulatorClient
+) -> None:
+    control.dispute(charge)
+    control.decide_dispute(charge, "won", won="9.99")
+    assert gateway.inspect(charge).disputed
+    control.decide_dispute(charge, "won")
+    assert not gateway.inspect(charge).disputed
+
+
+def test_one_open_dispute_beside_a_won_one_counts(
+    gateway: BraintreeGateway, charge: str, control: SimulatorClient
+) -> None:
+    control.dispute(charge, status="won")
+    assert not gateway.inspect(charge).disputed
+    control.dispute(charge)
+    assert gateway.inspect(charge).disputed
 
 
 def test_a_refund_is_no_charge_and_a_charge_is_no_refund(

@@ -232,6 +232,38 @@ def test_retry_is_dry_without_yes_and_takes_failed_transfers_only(
     ticket.given_back_once()
 
 
+def test_a_disputed_sale_needs_its_own_word_to_be_refunded(quiet_shop: Workshop, run: Run) -> None:
+    _, (sale,) = quiet_shop.sell(3000)
+    quiet_shop.gateway.dispute(sale)
+    issue = ("issue", "1", "--everything", "--to-card", "--reason", "returned", "--actor", "Ann")
+    issued = data(run(*issue, "--yes", "--json"))
+    (transfer,) = issued["transfer_ids"]
+    quiet_shop.do(process, transfer)
+    assert quiet_shop.transfer(transfer).failure_code == "disputed"
+
+    for more in ((), ("--yes", "--actor", "Ann")):
+        refused = run("retry", str(transfer), *more)
+        assert refused.exit_code == 1
+        assert "add --despite-dispute" in refused.output
+    assert quiet_shop.transfer(transfer).state == TransferState.FAILED
+    retry = ("retry", str(transfer), "--despite-dispute")
+    assert "Add --yes to do it." in run(*retry).output
+    assert data(run(*retry, "--yes", "--actor", "Ann", "--json"))["state"] == "started"
+    quiet_shop.do(process, transfer)
+
+    assert quiet_shop.gateway.sale(sale)["total_given_back"] == 3000
+
+
+def test_issue_takes_the_word_for_a_disputed_sale(quiet_shop: Workshop, run: Run) -> None:
+    _, (sale,) = quiet_shop.sell(3000)
+    quiet_shop.gateway.dispute(sale)
+    issue = ("issue", "1", "--everything", "--to-card", "--reason", "returned", "--actor", "Ann")
+    issued = data(run(*issue, "--despite-dispute", "--yes", "--json"))
+    quiet_shop.do(process, issued["transfer_ids"][0])
+
+    assert quiet_shop.gateway.sale(sale)["total_given_back"] == 3000
+
+
 def test_verify_ends_with_1_and_the_figures_when_something_differs(
     quiet_shop: Workshop, run: Run
 ) -> None:

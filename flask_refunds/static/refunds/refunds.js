@@ -315,6 +315,7 @@
       all("[data-refunds-lines] input[readonly]", form).forEach((shown) => event.formData.delete(shown.name));
     });
     everything(form, within("[data-refunds-everything]", form).checked, true);
+    askAboutDispute(form, within("[name=despite_dispute]", form)?.checked);
     quoteSoon(form, 0);
   }
 
@@ -402,17 +403,28 @@
     }
   }
 
+  /* The consent is asked for when the gateway says that the sale is disputed. */
+  function askAboutDispute(form, isDisputed) {
+    const place = within("[data-refunds-dispute]", form);
+    if (place) {
+      place.hidden = !isDisputed;
+      within("input", place).disabled = place.hidden;
+    }
+  }
+
   async function forecast(form, turn) {
     const place = within("[data-refunds-forecast]", form);
     const card = within("[data-refunds-to-card]", form);
     if (!card.checked) {
       place.replaceChildren();
+      askAboutDispute(form, false);
       return;
     }
     try {
       const answer = await ask(form.dataset.forecastUrl, { method: "POST", body: new FormData(form) });
       if (turn === form.refundsState.turn && answer.json) {
         place.innerHTML = answer.json.html;
+        askAboutDispute(form, answer.json.disputed);
       }
     } catch (error) {
       place.replaceChildren();

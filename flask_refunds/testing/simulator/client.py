@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from datetime import datetime
 from typing import Any
@@ -59,6 +60,13 @@ class SimulatorClient:
         """Open a dispute on a sale; return its id."""
         return str(self._call("POST", "dispute", id=sale_id, status=status)["id"])
 
+    def decide_dispute(self, sale_id: str, status: str, *, won: str | None = None) -> None:
+        """Bring the last dispute of a sale to *status*: ``"won"``, ``"lost"``, ``"expired"``, …
+
+        *won* is how much of it was won, as ``"5.00"``; all of it unless given.
+        """
+        self._call("POST", "dispute_status", id=sale_id, status=status, won=won)
+
     def now(self) -> datetime:
         """Return the simulator's clock, UTC."""
         return datetime.fromisoformat(self._call("GET", "clock")["now"])
@@ -109,6 +117,18 @@ class SimulatorClient:
         """Return the signed form fields of a notification (needs the braintree package)."""
         return {key: str(value) for key, value in
                 self._call("POST", "webhook", kind=kind, id=transaction_id).items()}  # fmt: skip
+
+    def deliver(self, url: str, kind: str, transaction_id: str) -> int:
+        """Post a signed notification to *url*, as the gateway does; return the HTTP status."""
+        request = urllib.request.Request(  # noqa: S310 - the caller's own application
+            url, data=urllib.parse.urlencode(self.webhook(kind, transaction_id)).encode()
+        )
+        try:
+            with self._opener.open(request, timeout=self._timeout) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
 
     def reset(self) -> None:
         """Forget transactions, faults, keys, log and clock."""

@@ -23,6 +23,20 @@ STATUSES = MOVES_NOTHING | {
 _UNSETTLED = frozenset({"submitted_for_settlement", "settling", "settlement_pending"})
 
 
+DISPUTES = frozenset(
+    {
+        "accepted",
+        "auto_accepted",
+        "disputed",
+        "expired",
+        "lost",
+        "open",
+        "under_review",
+        "won",
+    }
+)
+
+
 class Refused(ValueError):
     """A control request that makes no sense; the message says why."""
 
@@ -48,6 +62,7 @@ class Control:
             ("POST", "status"): self._set_status,
             ("POST", "settlement_decline"): self._decline_settlement,
             ("POST", "dispute"): self._dispute,
+            ("POST", "dispute_status"): self._decide_dispute,
             ("POST", "webhook"): self._webhook,
             ("POST", "reset"): self._reset,
         }
@@ -132,19 +147,40 @@ class Control:
         with self._store.transaction():
             record = self._record(body)
             amount = currencies.from_text(str(body.get("amount", "")), record.currency)
-            dispute = {
+            dispute: dict[str, Any] = {
                 "id": f"dispute{len(record.disputes) + 1}{record.id}",
                 "amount": amount or record.amount,
                 "currency_iso_code": record.currency,
                 "kind": "chargeback",
                 "reason": "general",
-                "status": body.get("status", "open"),
+                "status": "open",
                 "received_date": None,
                 "reply_by_date": None,
+                "amount_won": None,
             }
             record.disputes.append(dispute)
-            self._store.save(record)
+            self._put_dispute(record, body.get("status", "open"), body.get("won"))
         return {"id": dispute["id"]}
+
+    def _decide_dispute(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Bring the last dispute of a sale to a ``status``; ``won`` is what of it was won."""
+        with self._store.transaction():
+            record = self._record(body)
+            if not record.disputes:
+                raise Refused(f"{record.id} has no dispute")
+            self._put_dispute(record, body["status"], body.get("won"))
+        return {"id": record.disputes[-1]["id"], "status": body["status"]}
+
+    def _put_dispute(self, record: Record, status: str, won: Any) -> None:
+        if status not in DISPUTES:
+            raise Refused(f"`status` is one of {', '.join(sorted(DISPUTES))}")
+        dispute = record.disputes[-1]
+        dispute["status"] = status
+        if won is not None:
+            dispute["amount_won"] = currencies.from_text(str(won), record.currency)
+        elif status == "won":
+            dispute["amount_won"] = dispute["amount"]
+        self._store.save(record)
 
     def _webhook(self, body: dict[str, Any]) -> dict[str, Any]:
         return dict(webhooks.sample(self._gateway.credentials, body["kind"], body["id"]))

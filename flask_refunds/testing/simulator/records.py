@@ -107,10 +107,7 @@ class Record:
             "processor_settlement_response_code": "",
             "processor_settlement_response_text": "",
             "gateway_rejection_reason": self.rejection_reason,
-            "disputes": [
-                {**dispute, "amount": currencies.to_text(dispute["amount"], self.currency)}
-                for dispute in self.disputes
-            ],
+            "disputes": [_dispute_to_wire(dispute, self.currency) for dispute in self.disputes],
             "avs_error_response_code": None,
             "avs_postal_code_response_code": "I",
             "avs_street_address_response_code": "I",
@@ -147,6 +144,17 @@ class Record:
             "network_transaction_id": "020000000000000",
             "acquirer_reference_number": None,
         }  # fmt: skip
+
+
+def _dispute_to_wire(dispute: dict[str, Any], currency: str) -> dict[str, Any]:
+    """Return a dispute as the sale lists it; ``amount`` is what is disputed."""
+    amount, won = currencies.to_text(dispute["amount"], currency), dispute.get("amount_won")
+    return {
+        **dispute,
+        "amount": amount,
+        "amount_disputed": amount,
+        "amount_won": None if won is None else currencies.to_text(won, currency),
+    }
 
 
 def _moment(text: str) -> datetime:

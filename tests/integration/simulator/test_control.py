@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -51,6 +52,27 @@ def test_a_dispute_shows_on_the_sale(sdk: Any, control: SimulatorClient) -> None
     dispute_id = control.dispute(sale.id)
     (dispute,) = sdk.transaction.find(sale.id).disputes
     assert (dispute.id, dispute.status) == (dispute_id, "open")
+    assert dispute.amount_disputed == dispute.amount == sale.amount
+    assert dispute.amount_won is None
+
+
+def test_a_dispute_is_won_in_part_and_lost(sdk: Any, control: SimulatorClient) -> None:
+    sale = sell(sdk)
+    control.dispute(sale.id)
+    control.decide_dispute(sale.id, "won", won="4.00")
+    (dispute,) = sdk.transaction.find(sale.id).disputes
+    assert (dispute.status, dispute.amount_won) == ("won", Decimal("4.00"))
+    control.decide_dispute(sale.id, "lost")
+    assert [each.status for each in sdk.transaction.find(sale.id).disputes] == ["lost"]
+
+
+def test_a_dispute_has_one_of_the_sdks_states(sdk: Any, control: SimulatorClient) -> None:
+    sale = sell(sdk)
+    with pytest.raises(ControlError, match="has no dispute"):
+        control.decide_dispute(sale.id, "won")
+    control.dispute(sale.id)
+    with pytest.raises(ControlError, match="`status` is one of"):
+        control.decide_dispute(sale.id, "forgotten")
 
 
 def test_a_webhook_is_signed_as_the_sdk_wants(sdk: Any, control: SimulatorClient) -> None:
