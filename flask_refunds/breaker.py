@@ -6,7 +6,6 @@ alert is logged and one signal sent, nothing is claimed any more but one transfe
 time, and the first answer to an attempt to move money, even a refusal, ends it.
 """
 
-import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,13 +16,11 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flask_refunds import signals
+from flask_refunds import logs, signals
 from flask_refunds.backoff import backoff
 from flask_refunds.models import Gateway
 from flask_refunds.runtime import Runtime
 from flask_refunds.sessions import after_commit
-
-log = logging.getLogger("flask_refunds")
 
 LONGEST_PAUSE = 300.0
 """Most seconds between two tries while a gateway is down."""
@@ -144,10 +141,10 @@ def _tell(session: Session, runtime: Runtime, name: str, reason: str | None) -> 
 
     def tell() -> None:
         if reason is None:
-            log.warning("refunds: the gateway %s answers again", name)
-            signals.gateway_up.send(runtime, gateway=name)
+            logs.warning("gateway_up", gateway=name)
+            signals.tell(signals.gateway_up, runtime, gateway=name)
         else:
-            log.error("refunds: the gateway %s is down, its transfers wait: %s", name, reason)
-            signals.gateway_down.send(runtime, gateway=name, reason=reason)
+            logs.error("gateway_down", gateway=name, reason=reason)
+            signals.tell(signals.gateway_down, runtime, gateway=name, reason=reason)
 
     after_commit(session, tell)

@@ -142,7 +142,9 @@ def _issue(
     session.add(refund)
     lines = _lines(refund, planned)
     session.flush()
-    lifecycle.record(session, refund, None, now=now, actor=actor, action="issued", why=request.note)
+    lifecycle.record(
+        session, runtime, refund, None, now=now, actor=actor, action="issued", why=request.note
+    )
     for position, target in enumerate(planned.transfers):
         transfer = _transfer(refund, target, position, request, now)
         for line, carried in zip(lines, target.carried, strict=True):
@@ -157,7 +159,9 @@ def _issue(
             actor=actor,
             action="started" if target.method is Method.CARD else "recorded",
         )
-    after_commit(session, partial(signals.refund_issued.send, runtime, refund_id=refund.id))
+    after_commit(
+        session, partial(signals.tell, signals.refund_issued, runtime, refund_id=refund.id)
+    )
     return Issued(
         refund_id=refund.id,
         replayed=False,

@@ -1,6 +1,5 @@
 """The sweep: what was never picked up, what lost its worker, what waited, and what may settle."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from flask_refunds import breaker, lifecycle
+from flask_refunds import breaker, lifecycle, logs
 from flask_refunds.accounts import lock
 from flask_refunds.backoff import backoff
 from flask_refunds.errors import Busy, ConfigurationError, RefundsError
@@ -18,8 +17,6 @@ from flask_refunds.policy import SYSTEM
 from flask_refunds.processing import process
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
-
-log = logging.getLogger("flask_refunds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +106,16 @@ def guarded(step: Callable[[Runtime, int], object], runtime: Runtime, transfer_i
     try:
         try:
             step(runtime, transfer_id)
-        except Busy as error:
-            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+        except Busy:
+            logs.warning("database_busy", transfer_id=transfer_id)
         except RefundsError as error:
-            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+            logs.warning("not_now", transfer_id=transfer_id, error=type(error).__name__)
             _keep_back(runtime, transfer_id)
-        except Exception:
-            log.exception("refunds: transfer=%s could not be brought forward", transfer_id)
+        except Exception as error:
+            logs.exception("not_brought_forward", error, transfer_id=transfer_id)
             _keep_back(runtime, transfer_id)
-    except Exception:
-        log.exception("refunds: transfer=%s could not be kept back", transfer_id)
+    except Exception as error:
+        logs.exception("not_kept_back", error, transfer_id=transfer_id)
 
 
 def _keep_back(runtime: Runtime, transfer_id: int) -> None:
@@ -175,10 +172,10 @@ def _fetch(
     try:
         receipt = runtime.gateways.get(gateway).fetch(gateway_refund_id)
     except ConfigurationError as error:
-        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        logs.warning("not_asked", transfer_id=transfer_id, gateway=gateway, reason=error)
         return None
     except GatewayError as error:
-        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        logs.warning("not_answered", transfer_id=transfer_id, gateway=gateway, reason=error.message)
         reason = error.message
         answered = False if isinstance(error, Unavailable) else None
     else:
@@ -218,7 +215,7 @@ def settle(
             return
         transfer.detail = Detail.SETTLED
         lifecycle.record(
-            session, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
+            session, runtime, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
         )
     elif receipt.state is ReceiptState.FAILED:
         transfer.failure_code = receipt.code or receipt.raw_status

@@ -12,7 +12,6 @@ alone; without the database both wait for it. A signal stops the claiming, and w
 finished; a second signal ends the process at once, which the next worker makes good.
 """
 
-import logging
 import signal
 import threading
 import time
@@ -23,15 +22,13 @@ from types import FrameType
 from flask import Flask
 from redis.exceptions import RedisError
 
-from flask_refunds import reconciling, wired
+from flask_refunds import logs, reconciling, wired
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.processing import process
 from flask_refunds.worker.hands import Hands, Step
 from flask_refunds.worker.listener import Listener
 
 __all__ = ["Worker"]
-
-log = logging.getLogger("flask_refunds")
 
 LOOK_AT_MOST_EVERY = 1.0
 """Seconds between two looks at the database, however much happens."""
@@ -73,17 +70,17 @@ class Worker:
             try:
                 seconds = self._sweep()
                 if failures:
-                    log.warning("refunds: the database is back")
+                    logs.warning("sweep_works_again")
                 failures = 0
             except Exception as error:  # most likely the database; the next round may succeed
                 failures += 1
                 seconds = min(2.0**failures, LONGEST_BACKOFF)
                 if failures == 1:
-                    log.exception("refunds: the sweep failed, trying again")
+                    logs.exception("sweep_failed", error)
                 else:
-                    log.warning("refunds: still failing: %s", type(error).__name__)
+                    logs.warning("sweep_fails_still", error=type(error).__name__)
             self._rest(seconds)
-        log.info("refunds: stopping when what is in hand is done")
+        logs.info("worker_stopping")
         self._hands.finish()
         if ear.is_alive():
             ear.join(3)
@@ -146,7 +143,7 @@ class Worker:
             try:
                 self._hear(self._listener)
                 if failures:
-                    log.warning("refunds: the queue is back")
+                    logs.warning("queue_up")
                 failures = 0
                 continue
             except RedisError as error:
@@ -154,9 +151,9 @@ class Worker:
                 self._suspended = False
                 failures += 1
                 if failures == 1:
-                    log.warning("refunds: the queue is down, the sweep goes on alone (%s)", error)
-            except Exception:
-                log.exception("refunds: a job could not be read; the sweep will find its transfer")
+                    logs.warning("queue_down", error=type(error).__name__)
+            except Exception as error:
+                logs.exception("job_not_read", error)
             self._pause(min(2.0**failures, LONGEST_BACKOFF))
         with suppress(RedisError):
             self._listener.close()
@@ -169,7 +166,7 @@ class Worker:
     def _hear(self, listener: Listener) -> None:
         suspended = listener.suspended()
         if suspended != self._suspended:
-            log.warning("refunds: %s", "suspended" if suspended else "resumed")
+            logs.warning("worker_suspended" if suspended else "worker_resumed")
             self._suspended = suspended
         listener.show(busy=self._hands.busy)
         if suspended:
@@ -185,7 +182,7 @@ class Worker:
             try:
                 self._runtime.gateways.get(name)
             except ConfigurationError as error:
-                log.error("refunds: gateway %s: %s", name, error)
+                logs.error("gateway_unusable", gateway=name, reason=error)
 
     def _ring(self) -> None:
         self._bell.put(None)
