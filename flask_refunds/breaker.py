@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -40,9 +40,22 @@ class Down:
 def down(session: Session, name: str) -> Down | None:
     """Return how the gateway *name* is down, ``None`` when it is not."""
     row = session.get(Gateway, name, populate_existing=True)
-    if row is None or row.opened_at is None or row.probe_at is None:
+    return None if row is None else _down(row)
+
+
+def _down(row: Gateway) -> Down | None:
+    if row.opened_at is None or row.probe_at is None:
         return None
-    return Down(name=name, since=row.opened_at, reason=row.reason, probe_at=row.probe_at)
+    return Down(name=row.name, since=row.opened_at, reason=row.reason, probe_at=row.probe_at)
+
+
+def all_down(session: Session) -> tuple[Down, ...]:
+    """Return the gateways that are down, the longest first."""
+    rows = session.scalars(
+        select(Gateway).where(Gateway.opened_at.is_not(None)).order_by(Gateway.opened_at)
+    )
+    found = (_down(row) for row in rows)
+    return tuple(known for known in found if known is not None)
 
 
 def pause(session: Session, runtime: Runtime, name: str, now: datetime) -> datetime | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
 
 from flask_refunds import breaker, lifecycle, logs
 from flask_refunds.accounts import lock
@@ -30,38 +31,47 @@ class Due:
 def due(runtime: Runtime, *, limit: int = 200) -> Due:
     """Return what there is to do now, longest waiting first, *limit* of each at most."""
     now = runtime.now()
-    ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
-    work = or_(
-        and_(Transfer.state == TransferState.STARTED, ready),
-        and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
-        and_(
-            Transfer.state == TransferState.PROCESSING,
-            Transfer.lease_until.is_(None),
-            Transfer.next_attempt_at <= now,
-        ),
-    )
 
     def read(session: Session) -> Due:
         return Due(
             process=tuple(
                 session.scalars(
                     select(Transfer.id)
-                    .where(Transfer.method == Method.CARD, work)
+                    .where(to_process(now))
                     .order_by(Transfer.next_attempt_at, Transfer.id)
                     .limit(limit)
                 )
             ),
             poll=tuple(
                 session.scalars(
-                    select(Transfer.id)
-                    .where(Transfer.poll_at <= now)
-                    .order_by(Transfer.poll_at)
-                    .limit(limit)
+                    select(Transfer.id).where(to_poll(now)).order_by(Transfer.poll_at).limit(limit)
                 )
             ),
         )
 
     return runtime.sessions.read(read)
+
+
+def to_process(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a transfer that is due to be brought forward at *now*."""
+    ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
+    return and_(
+        Transfer.method == Method.CARD,
+        or_(
+            and_(Transfer.state == TransferState.STARTED, ready),
+            and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
+            and_(
+                Transfer.state == TransferState.PROCESSING,
+                Transfer.lease_until.is_(None),
+                Transfer.next_attempt_at <= now,
+            ),
+        ),
+    )
+
+
+def to_poll(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a transfer of which the gateway is due to be asked at *now*."""
+    return Transfer.poll_at <= now
 
 
 def soonest(runtime: Runtime) -> datetime | None:

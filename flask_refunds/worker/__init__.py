@@ -9,7 +9,8 @@ job loses nothing. What nobody was woken for, the sweep finds.
 Two threads decide what to do: the main one sweeps, another one listens to Redis. Both give
 transfers to the same :class:`~flask_refunds.worker.hands.Hands`. Without Redis the sweep goes on
 alone; without the database both wait for it. A signal stops the claiming, and what is in hand is
-finished; a second signal ends the process at once, which the next worker makes good.
+finished; a second signal ends the process at once, which the next worker makes good. A third
+thread gives signs of life, in our tables and not in Redis, since a shop may have none.
 """
 
 import signal
@@ -22,11 +23,12 @@ from types import FrameType
 from flask import Flask
 from redis.exceptions import RedisError
 
-from flask_refunds import logs, reconciling, wired
+from flask_refunds import heartbeats, logs, reconciling, wired
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.processing import process
 from flask_refunds.worker.hands import Hands, Step
 from flask_refunds.worker.listener import Listener
+from flask_refunds.worker.pulse import Pulse
 
 __all__ = ["Worker"]
 
@@ -56,12 +58,14 @@ class Worker:
             stopping=lambda: self._stopping,
             finished=self._ring,
         )
+        self._pulse = Pulse(app, self._runtime, concurrency)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._build_gateways()
+        self._pulse.start()
         ear = threading.Thread(target=self._listen, name="refunds-listener", daemon=True)
         if self._listener is not None:
             ear.start()
@@ -82,11 +86,14 @@ class Worker:
             self._rest(seconds)
         logs.info("worker_stopping")
         self._hands.finish()
+        self._pulse.stop()
         if ear.is_alive():
             ear.join(3)
 
     def run_burst(self) -> None:
         """Do what is due now, all of it, and return."""
+        with self._app.app_context():
+            heartbeats.beat(self._runtime, heartbeats.of_sweep(self._runtime))
         self._build_gateways()
         if self._listener is not None:
             with suppress(RedisError):

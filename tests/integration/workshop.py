@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -23,6 +23,8 @@ from flask_refunds.runtime import Runtime
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.testing import Simulator
 from tests.integration import crash_app
+
+Seen = TypeVar("Seen")
 
 APP = "tests.integration.crash_app:create_app"
 AGENT = Actor(id="1", label="agent@example.com")
@@ -41,6 +43,15 @@ QUICK = {
 
 PATIENT: dict[str, Any] = {"REFUNDS_GATEWAY_TIMEOUT": 30, "REFUNDS_LEASE": 120}
 """For tests that are not about time: a busy machine must not make an outcome unknown."""
+
+
+def until(look: Callable[[], Seen], *, seconds: float = 20.0) -> Seen:
+    """Return what *look* sees as soon as that is something."""
+    ends = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < ends, f"still {seen!r}"
+        time.sleep(0.05)
+    return seen
 
 
 class Workshop:
