@@ -25,7 +25,7 @@ def down(shop: Shop, since: datetime) -> None:
         probe_at=since + timedelta(minutes=1),
     )
     with shop.app.app_context():
-        shop.runtime.sessions.transact(lambda session: session.merge(row) and None)
+        shop.runtime.sessions.transact(lambda session: session.add(row))
 
 
 @pytest.mark.parametrize("page", [DESK, DASHBOARD])

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from flask_refunds import Actor, RefundRequest, issuing, migrating
 from flask_refunds.issuing import Issued
 from flask_refunds.models import Account, Attempt, Event, Posting, Transfer
 from flask_refunds.planning import Selection
-from flask_refunds.runtime import Runtime
+from flask_refunds.runtime import Runtime, utc_now
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.testing import Simulator
 from tests.integration import crash_app
@@ -52,6 +53,19 @@ def until(look: Callable[[], Seen], *, seconds: float = 20.0) -> Seen:
         assert time.monotonic() < ends, f"still {seen!r}"
         time.sleep(0.05)
     return seen
+
+
+class Clock:
+    """The time, which a test may move on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
 
 class Workshop:
