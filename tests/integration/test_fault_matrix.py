@@ -28,18 +28,10 @@ from flask_refunds.states import IN_FLIGHT, TransferState
 from flask_refunds.verify import verify
 from tests import databases
 from tests.integration.fault_matrix import FAILED, LEASE, NEVER, ROWS, SETTLES, SOON, WAITS, Row
-from tests.integration.workshop import AGENT, Clock, Ticket, Workshop, opened, until
+from tests.integration.workshop import AGENT, PRODUCTION, Clock, Ticket, Workshop, opened, until
 
 IMPATIENT = 0.4
 """Seconds after which a call that is to time out does."""
-PRODUCTION: dict[str, Any] = {
-    "REFUNDS_GATEWAY_TIMEOUT": 60,
-    "REFUNDS_LATE_WINDOW": None,
-    "REFUNDS_LEASE": 0,
-    "REFUNDS_SALE_PAUSE": 5,
-    "REFUNDS_SETTLE_INTERVAL": 900,
-    "REFUNDS_RETRY_INTERVAL": 30,
-}
 MOVES = ("refund", "void")
 OPERATIONS = ("void", "refund", "part")
 

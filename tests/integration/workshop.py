@@ -55,6 +55,17 @@ def until(look: Callable[[], Seen], *, seconds: float = 20.0) -> Seen:
     return seen
 
 
+PRODUCTION: dict[str, Any] = {
+    "REFUNDS_GATEWAY_TIMEOUT": 60,
+    "REFUNDS_LATE_WINDOW": None,
+    "REFUNDS_LEASE": 0,
+    "REFUNDS_SALE_PAUSE": 5,
+    "REFUNDS_SETTLE_INTERVAL": 900,
+    "REFUNDS_RETRY_INTERVAL": 30,
+}
+"""For tests that move our clock instead of waiting."""
+
+
 class Clock:
     """The time, which a test may move on."""
 
