@@ -33,6 +33,8 @@ gateway_up = _signals.signal("gateway-up")
 
 def tell(signal: Signal, sender: Any, **what: Any) -> None:
     """Send *signal*; a receiver that raises is logged and keeps nobody else from hearing it."""
+    if signal.is_muted:
+        return
     for receiver in list(signal.receivers_for(sender)):
         try:
             receiver(sender, **what)
