@@ -10,7 +10,7 @@ from flask_refunds.models import Gateway
 from tests.functional.conftest import Shop
 
 DESK, DASHBOARD = "/admin/refunds_desk/", "/admin/refunds_dashboard/"
-DOWN = "Braintree does not answer since"
+DOWN = "Braintree has not answered since"
 IDLE = "Refunds are due and no worker is running."
 
 
