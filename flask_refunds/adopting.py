@@ -234,7 +234,9 @@ def _adopt(
         detail=Detail.OUTSIDE,
         data={"gateway_refund_id": given.id, "status": given.raw_status},
     )
-    after_commit(session, partial(signals.refund_issued.send, runtime, refund_id=refund.id))
+    after_commit(
+        session, partial(signals.tell, signals.refund_issued, runtime, refund_id=refund.id)
+    )
     return Found(
         given=given,
         outcome=Outcome.ADOPTED,

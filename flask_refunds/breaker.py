@@ -6,24 +6,21 @@ alert is logged and one signal sent, nothing is claimed any more but one transfe
 time, and the first answer to an attempt to move money, even a refusal, ends it.
 """
 
-import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flask_refunds import signals
+from flask_refunds import logs, signals
 from flask_refunds.backoff import backoff
 from flask_refunds.models import Gateway
 from flask_refunds.runtime import Runtime
 from flask_refunds.sessions import after_commit
-
-log = logging.getLogger("flask_refunds")
 
 LONGEST_PAUSE = 300.0
 """Most seconds between two tries while a gateway is down."""
@@ -43,9 +40,22 @@ class Down:
 def down(session: Session, name: str) -> Down | None:
     """Return how the gateway *name* is down, ``None`` when it is not."""
     row = session.get(Gateway, name, populate_existing=True)
-    if row is None or row.opened_at is None or row.probe_at is None:
+    return None if row is None else _down(row)
+
+
+def _down(row: Gateway) -> Down | None:
+    if row.opened_at is None or row.probe_at is None:
         return None
-    return Down(name=name, since=row.opened_at, reason=row.reason, probe_at=row.probe_at)
+    return Down(name=row.name, since=row.opened_at, reason=row.reason, probe_at=row.probe_at)
+
+
+def all_down(session: Session) -> tuple[Down, ...]:
+    """Return the gateways that are down, the longest first."""
+    rows = session.scalars(
+        select(Gateway).where(Gateway.opened_at.is_not(None)).order_by(Gateway.opened_at)
+    )
+    found = (_down(row) for row in rows)
+    return tuple(known for known in found if known is not None)
 
 
 def pause(session: Session, runtime: Runtime, name: str, now: datetime) -> datetime | None:
@@ -144,10 +154,10 @@ def _tell(session: Session, runtime: Runtime, name: str, reason: str | None) -> 
 
     def tell() -> None:
         if reason is None:
-            log.warning("refunds: the gateway %s answers again", name)
-            signals.gateway_up.send(runtime, gateway=name)
+            logs.warning("gateway_up", gateway=name)
+            signals.tell(signals.gateway_up, runtime, gateway=name)
         else:
-            log.error("refunds: the gateway %s is down, its transfers wait: %s", name, reason)
-            signals.gateway_down.send(runtime, gateway=name, reason=reason)
+            logs.error("gateway_down", gateway=name, reason=reason)
+            signals.tell(signals.gateway_down, runtime, gateway=name, reason=reason)
 
     after_commit(session, tell)

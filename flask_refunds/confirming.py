@@ -89,6 +89,7 @@ def confirm_outside(
             transfer.detail = Detail.ACCEPTED
             lifecycle.record(
                 session,
+                runtime,
                 refund,
                 transfer,
                 now=now,

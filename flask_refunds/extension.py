@@ -1,6 +1,5 @@
 """``Refunds``: the only place where everything is wired."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property, partial
@@ -14,7 +13,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from flask_refunds import host_session, migrating, wired
+from flask_refunds import host_session, logs, migrating, wired
 from flask_refunds.admin import register_views
 from flask_refunds.config import Config
 from flask_refunds.errors import ConfigurationError
@@ -30,8 +29,6 @@ from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
 from flask_refunds.webhooks import add_webhooks
-
-log = logging.getLogger("flask_refunds")
 
 GatewayBuilder = Callable[[Mapping[str, Any]], RefundGateway]
 
@@ -95,12 +92,13 @@ class Refunds:
             after_refund=self.after_refund,
         )
         for name, problem in runtime.gateways.problems().items():
-            log.warning("refunds: the gateway %r cannot be used: %s", name, problem)
+            logs.warning("gateway_unusable", gateway=name, reason=problem)
         gatekeeper = _view_of(admin, self.storefront.order_model) or base_view
         if gatekeeper is None:
-            log.warning(
-                "refunds: the admin has no view of the orders, so that nobody may open our pages. "
-                "Call init_app after the host's views are added, or pass base_view=."
+            logs.warning(
+                "pages_closed",
+                reason="The admin has no view of the orders, so that nobody may open our pages.",
+                remedy="Call init_app after the host's views are added, or pass base_view=.",
             )
         app.extensions[wired.KEY] = wired.Wired(
             runtime=runtime,

@@ -3,16 +3,14 @@
 Reads only. May take as long as the gateway does, so nobody should have to wait for it.
 """
 
-import logging
 from dataclasses import dataclass
 
+from flask_refunds import logs
 from flask_refunds.deciding import Decision, Step, decide
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import ChargeReceipt, GatewayError, Misconfigured, Rejected
 from flask_refunds.planning import Plan
 from flask_refunds.runtime import Runtime
-
-log = logging.getLogger("flask_refunds")
 
 MISCONFIGURED = "misconfigured"
 """Code of what waits until people have mended the gateway's settings."""
@@ -76,7 +74,7 @@ def _ask(runtime: Runtime, gateway: str, charge_id: str) -> ChargeReceipt | Deci
     except ConfigurationError as error:
         return Decision(step=Step.REFUSE, code="configuration", message=str(error))
     except GatewayError as error:
-        log.warning("refunds: the gateway %r cannot be asked: %s", gateway, error)
-    except Exception:  # a gateway is a plug-in; a forecast must not fail with it
-        log.exception("refunds: the gateway %r met an unforeseen error", gateway)
+        logs.warning("forecast_not_answered", gateway=gateway, reason=error.message)
+    except Exception as error:  # a gateway is a plug-in; a forecast must not fail with it
+        logs.exception("forecast_failed", error, gateway=gateway)
     return None

@@ -145,7 +145,9 @@ def _issue(
     session.add(refund)
     lines = add_lines(refund, planned.lines)
     session.flush()
-    lifecycle.record(session, refund, None, now=now, actor=actor, action="issued", why=request.note)
+    lifecycle.record(
+        session, runtime, refund, None, now=now, actor=actor, action="issued", why=request.note
+    )
     for position, target in enumerate(planned.transfers):
         transfer = _transfer(refund, target, position, request, now)
         for line, carried in zip(lines, target.carried, strict=True):
@@ -161,7 +163,9 @@ def _issue(
             action="started" if target.method is Method.CARD else "recorded",
             data={"despite_dispute": True} if transfer.dispute_accepted_at else None,
         )
-    after_commit(session, partial(signals.refund_issued.send, runtime, refund_id=refund.id))
+    after_commit(
+        session, partial(signals.tell, signals.refund_issued, runtime, refund_id=refund.id)
+    )
     return Issued(
         refund_id=refund.id,
         replayed=False,

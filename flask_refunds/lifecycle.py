@@ -1,6 +1,5 @@
 """The one change of state: check, reserve or release, post or reverse, record, tell."""
 
-import logging
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flask_refunds import ledger, signals
+from flask_refunds import ledger, logs, signals
 from flask_refunds.accounts import release, reserve
 from flask_refunds.models import Account, Event, Refund, Transfer
 from flask_refunds.policy import SYSTEM, Actor
@@ -24,9 +23,8 @@ from flask_refunds.states import (
     derive_refund_state,
 )
 
-log = logging.getLogger("flask_refunds")
-
 HOOK_RAN = "hook_ran"
+CONFLICT = "conflict"
 
 
 def change(
@@ -77,6 +75,7 @@ def change(
 
     record(
         session,
+        runtime,
         transfer.refund,
         transfer,
         now=now,
@@ -93,6 +92,7 @@ def change(
 
 def record(
     session: Session,
+    runtime: Runtime,
     refund: Refund,
     transfer: Transfer | None,
     *,
@@ -104,7 +104,10 @@ def record(
     why: str = "",
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Append an event to the audit trail of *refund*; *action* is a stable code."""
+    """Append an event to the audit trail of *refund*; *action* is a stable code.
+
+    After the commit the event is logged and ``event_recorded`` is sent.
+    """
     session.add(
         Event(
             refund_id=refund.id,
@@ -118,6 +121,23 @@ def record(
             why=why,
             data=data or {},
         )
+    )
+    told = {"refund_id": refund.id, "transfer_id": transfer.id if transfer is not None else None}
+    after_commit(
+        session,
+        partial(
+            logs.error if action == CONFLICT else logs.info,
+            action,
+            **told,
+            before=before,
+            after=after,
+            detail=transfer.detail if transfer is not None else None,
+            gateway=transfer.gateway if transfer is not None else None,
+            code=(data or {}).get("code"),
+        ),
+    )
+    after_commit(
+        session, partial(signals.tell, signals.event_recorded, runtime, **told, action=action)
     )
 
 
@@ -134,7 +154,10 @@ def _derive(session: Session, runtime: Runtime, refund: Refund, now: datetime) -
     if after is RefundState.COMPLETED and before != RefundState.COMPLETED:
         refund.completed_at = now
         _run_hook(session, runtime, refund, now)
-        after_commit(session, partial(signals.refund_completed.send, runtime, refund_id=refund.id))
+        after_commit(
+            session,
+            partial(signals.tell, signals.refund_completed, runtime, refund_id=refund.id),
+        )
     elif after is not RefundState.COMPLETED:
         refund.completed_at = None
 
@@ -155,9 +178,9 @@ def _run_hook(session: Session, runtime: Runtime, refund: Refund, now: datetime)
     except Exception as error:  # the host's code may raise anything
         if may_run_again(error):
             raise
-        log.exception("refunds: after_refund failed for refund %s", refund.id)
+        logs.exception("after_refund_failed", error, refund_id=refund.id)
         why, action = f"after_refund raised {type(error).__name__}", "hook_failed"
-    record(session, refund, None, now=now, actor=SYSTEM, action=action, why=why)
+    record(session, runtime, refund, None, now=now, actor=SYSTEM, action=action, why=why)
 
 
 def _tell(
@@ -170,19 +193,12 @@ def _tell(
     after_commit(
         session,
         partial(
-            signals.transfer_changed.send,
+            signals.tell,
+            signals.transfer_changed,
             runtime,
             refund_id=transfer.refund_id,
             transfer_id=transfer.id,
             before=before,
             after=after,
         ),
-    )
-    log.info(
-        "refunds: refund=%s transfer=%s %s -> %s %s",
-        transfer.refund_id,
-        transfer.id,
-        before or "new",
-        after,
-        transfer.detail,
     )

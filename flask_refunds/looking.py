@@ -4,10 +4,10 @@ Never a second call while a first one may have landed. Every call of the transfe
 certain end is looked for by its own reference, of whatever generation it was.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from flask_refunds import logs
 from flask_refunds.gateways.base import (
     Ambiguous,
     Declined,
@@ -33,8 +33,6 @@ from flask_refunds.outcomes import (
     Wait,
 )
 from flask_refunds.runtime import Runtime
-
-log = logging.getLogger("flask_refunds")
 
 
 def earlier_calls(transfer: Transfer, attempts: Sequence[Attempt]) -> Earlier | None:
@@ -72,7 +70,7 @@ def look_first(
     except GatewayError as error:
         return Look.that_failed(error)
     except Exception as error:
-        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
+        logs.exception("look_failed", error, transfer_id=claim.transfer_id, gateway=claim.gateway)
         return Look.that_failed(Unavailable(type(error).__name__))
     if found is not None:
         return found

@@ -5,7 +5,6 @@ operation that is about to move money, then the call, then the outcome, the last
 the claim's token. A crash between any two is recoverable from the tables alone.
 """
 
-import logging
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from flask_refunds import breaker
+from flask_refunds import breaker, logs
 from flask_refunds.accounts import lock, own_gateway_ids
 from flask_refunds.deciding import Step, decide
 from flask_refunds.errors import ConfigurationError, UnknownOrder
@@ -45,8 +44,6 @@ from flask_refunds.recording import record, refuse_uncalled
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import Detail, Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
-
-log = logging.getLogger("flask_refunds")
 
 
 class Processed(StrEnum):
@@ -254,7 +251,7 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
     except GatewayError as error:
         return Look.after(error)
     except Exception as error:  # whatever a gateway's code raises, the money may have moved
-        log.exception("refunds: transfer=%s met an unforeseen error", claim.transfer_id)
+        logs.exception("call_failed", error, transfer_id=claim.transfer_id, gateway=claim.gateway)
         return Look.after(Unknown(type(error).__name__))
 
 

@@ -1,13 +1,12 @@
 """Waking a worker up, through RQ. The database is the truth; a lost wake-up loses nothing."""
 
-import logging
 from typing import Protocol
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
-log = logging.getLogger("flask_refunds")
+from flask_refunds import logs
 
 JOB = "flask_refunds.jobs.process"
 
@@ -32,11 +31,7 @@ class RqWakeUp:
                 JOB, transfer_id, result_ttl=0, failure_ttl=86400, job_timeout=-1, description=""
             )
         except RedisError as error:
-            log.warning(
-                "refunds: the queue is down, the sweep will pick transfer %s up (%s)",
-                transfer_id,
-                type(error).__name__,
-            )
+            logs.warning("queue_down", transfer_id=transfer_id, error=type(error).__name__)
             return False
         return True
 

@@ -1,14 +1,14 @@
 """The sweep: what was never picked up, what lost its worker, what waited, and what may settle."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
 
-from flask_refunds import breaker, lifecycle
+from flask_refunds import breaker, lifecycle, logs
 from flask_refunds.accounts import lock
 from flask_refunds.backoff import backoff
 from flask_refunds.errors import Busy, ConfigurationError, RefundsError
@@ -18,8 +18,6 @@ from flask_refunds.policy import SYSTEM
 from flask_refunds.processing import Processed, process
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
-
-log = logging.getLogger("flask_refunds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,38 +31,47 @@ class Due:
 def due(runtime: Runtime, *, limit: int = 200) -> Due:
     """Return what there is to do now, longest waiting first, *limit* of each at most."""
     now = runtime.now()
-    ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
-    work = or_(
-        and_(Transfer.state == TransferState.STARTED, ready),
-        and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
-        and_(
-            Transfer.state == TransferState.PROCESSING,
-            Transfer.lease_until.is_(None),
-            Transfer.next_attempt_at <= now,
-        ),
-    )
 
     def read(session: Session) -> Due:
         return Due(
             process=tuple(
                 session.scalars(
                     select(Transfer.id)
-                    .where(Transfer.method == Method.CARD, work)
+                    .where(to_process(now))
                     .order_by(Transfer.next_attempt_at, Transfer.id)
                     .limit(limit)
                 )
             ),
             poll=tuple(
                 session.scalars(
-                    select(Transfer.id)
-                    .where(Transfer.poll_at <= now)
-                    .order_by(Transfer.poll_at)
-                    .limit(limit)
+                    select(Transfer.id).where(to_poll(now)).order_by(Transfer.poll_at).limit(limit)
                 )
             ),
         )
 
     return runtime.sessions.read(read)
+
+
+def to_process(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a transfer that is due to be brought forward at *now*."""
+    ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
+    return and_(
+        Transfer.method == Method.CARD,
+        or_(
+            and_(Transfer.state == TransferState.STARTED, ready),
+            and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
+            and_(
+                Transfer.state == TransferState.PROCESSING,
+                Transfer.lease_until.is_(None),
+                Transfer.next_attempt_at <= now,
+            ),
+        ),
+    )
+
+
+def to_poll(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a transfer of which the gateway is due to be asked at *now*."""
+    return Transfer.poll_at <= now
 
 
 def soonest(runtime: Runtime) -> datetime | None:
@@ -109,16 +116,16 @@ def guarded(step: Callable[[Runtime, int], object], runtime: Runtime, transfer_i
     try:
         try:
             step(runtime, transfer_id)
-        except Busy as error:
-            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+        except Busy:
+            logs.warning("database_busy", transfer_id=transfer_id)
         except RefundsError as error:
-            log.warning("refunds: transfer=%s not now: %s", transfer_id, error)
+            logs.warning("not_now", transfer_id=transfer_id, error=type(error).__name__)
             _keep_back(runtime, transfer_id)
-        except Exception:
-            log.exception("refunds: transfer=%s could not be brought forward", transfer_id)
+        except Exception as error:
+            logs.exception("not_brought_forward", error, transfer_id=transfer_id)
             _keep_back(runtime, transfer_id)
-    except Exception:
-        log.exception("refunds: transfer=%s could not be kept back", transfer_id)
+    except Exception as error:
+        logs.exception("not_kept_back", error, transfer_id=transfer_id)
 
 
 def _keep_back(runtime: Runtime, transfer_id: int) -> None:
@@ -196,10 +203,10 @@ def _fetch(
     try:
         receipt = runtime.gateways.get(gateway).fetch(gateway_refund_id)
     except ConfigurationError as error:
-        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        logs.warning("not_asked", transfer_id=transfer_id, gateway=gateway, reason=error)
         return None
     except GatewayError as error:
-        log.warning("refunds: transfer=%s cannot ask the gateway: %s", transfer_id, error)
+        logs.warning("not_answered", transfer_id=transfer_id, gateway=gateway, reason=error.message)
         reason = error.message
         answered = False if isinstance(error, Unavailable) else None
     else:
@@ -247,7 +254,7 @@ def settle(
         if transfer.detail not in {Detail.OUTSIDE, Detail.CONFLICT}:  # somebody has to say still
             transfer.detail = Detail.SETTLED
         lifecycle.record(
-            session, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
+            session, runtime, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"
         )
     elif receipt.state is ReceiptState.FAILED:
         transfer.failure_code = receipt.code or receipt.raw_status

@@ -1,6 +1,5 @@
 """Recording what is known after an attempt: only with the claim's token, once."""
 
-import logging
 import secrets
 from datetime import datetime, timedelta
 
@@ -15,8 +14,6 @@ from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcom
 from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, TransferState
-
-log = logging.getLogger("flask_refunds")
 
 
 def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
@@ -94,6 +91,7 @@ def accept(
     transfer.detail = Detail.ACCEPTED
     lifecycle.record(
         session,
+        runtime,
         transfer.refund,
         transfer,
         now=now,
@@ -184,6 +182,7 @@ def _hold(
     transfer.waiting_since = transfer.waiting_since or now
     lifecycle.record(
         session,
+        runtime,
         transfer.refund,
         transfer,
         now=now,
@@ -200,6 +199,7 @@ def _keep_late_answer(
     """Note an answer that came after its worker's lease, and have the gateway asked again."""
     lifecycle.record(
         session,
+        runtime,
         transfer.refund,
         transfer,
         now=now,
@@ -216,7 +216,13 @@ def _keep_late_answer(
         if not known and transfer.state == TransferState.FAILED:
             _reopen(session, runtime, transfer, now)
         elif not known:
-            _flag(session, transfer, now, f"The gateway also made {outcome.gateway_refund_id}.")
+            _flag(
+                session,
+                runtime,
+                transfer,
+                now,
+                f"The gateway also made {outcome.gateway_refund_id}.",
+            )
     elif isinstance(outcome, Look) and transfer.state == TransferState.FAILED:
         _reopen(session, runtime, transfer, now)
 
@@ -227,7 +233,13 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
     When it was replaced, or its money was given back another way, a person has to settle it.
     """
     if transfer not in lifecycle.current_transfers(transfer.refund):
-        _flag(session, transfer, now, "It was replaced, and the gateway may have paid it too.")
+        _flag(
+            session,
+            runtime,
+            transfer,
+            now,
+            "It was replaced, and the gateway may have paid it too.",
+        )
         return
     new_generation(transfer)
     try:
@@ -243,16 +255,28 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
             why="An answer that came late says that the money may have gone back after all.",
         )
     except AboveBalance:
-        _flag(session, transfer, now, "The gateway may have paid what was given back otherwise.")
+        _flag(
+            session,
+            runtime,
+            transfer,
+            now,
+            "The gateway may have paid what was given back otherwise.",
+        )
         return
     transfer.failure_code = transfer.failure_message = transfer.failed_at = None
     transfer.waiting_since = now
 
 
-def _flag(session: Session, transfer: Transfer, now: datetime, why: str) -> None:
+def _flag(session: Session, runtime: Runtime, transfer: Transfer, now: datetime, why: str) -> None:
     """Mark money that moved beside the books, for a person to settle."""
-    log.error("refunds: transfer=%s needs a person: %s", transfer.id, why)
     transfer.detail = Detail.CONFLICT
     lifecycle.record(
-        session, transfer.refund, transfer, now=now, actor=SYSTEM, action="conflict", why=why
+        session,
+        runtime,
+        transfer.refund,
+        transfer,
+        now=now,
+        actor=SYSTEM,
+        action=lifecycle.CONFLICT,
+        why=why,
     )

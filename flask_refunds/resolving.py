@@ -127,6 +127,7 @@ def acknowledge(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -
         transfer.detail = _calm(transfer)
         lifecycle.record(
             session,
+            runtime,
             transfer.refund,
             transfer,
             now=runtime.now(),

@@ -1,6 +1,5 @@
 """What every service needs of one application: settings, mapping, sessions, gateways, queue."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +13,6 @@ from flask_refunds.models import Refund
 from flask_refunds.queueing import WakeUp
 from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
-
-log = logging.getLogger("flask_refunds")
 
 
 def utc_now() -> datetime:

@@ -5,7 +5,6 @@ a new session when the database asks for that (40001, deadlock, lock time-out, S
 sends signals only after the commit.
 """
 
-import logging
 import os
 import random
 import time
@@ -18,9 +17,8 @@ from sqlalchemy import URL, Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
+from flask_refunds import logs
 from flask_refunds.errors import Busy, NotMigrated
-
-log = logging.getLogger("flask_refunds")
 
 T = TypeVar("T")
 
@@ -121,8 +119,8 @@ class Sessions:
             for action in pending:
                 try:
                     action()
-                except Exception:  # a receiver of the host's; what it was told of is committed
-                    log.exception("refunds: a receiver of a signal failed")
+                except Exception as error:  # what it tells of is committed
+                    logs.exception("after_commit_failed", error)
             return result
         raise AssertionError("unreachable")
 

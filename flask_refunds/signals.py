@@ -3,7 +3,11 @@
 The sender is the app's :class:`~flask_refunds.runtime.Runtime`; receivers get ids, not rows.
 """
 
-from blinker import Namespace
+from typing import Any
+
+from blinker import Namespace, Signal
+
+from flask_refunds import logs
 
 _signals = Namespace()
 
@@ -25,3 +29,15 @@ gateway_down = _signals.signal("gateway-down")
 
 gateway_up = _signals.signal("gateway-up")
 """A gateway that was down answers again. ``gateway``."""
+
+
+def tell(signal: Signal, sender: Any, **what: Any) -> None:
+    """Send *signal*; a receiver that raises is logged and keeps nobody else from hearing it."""
+    if signal.is_muted:
+        return
+    for receiver in list(signal.receivers_for(sender)):
+        try:
+            receiver(sender, **what)
+        except Exception as problem:  # the host's code; what it was told of is committed
+            name = getattr(signal, "name", "")
+            logs.exception("receiver_failed", problem, signal=name, **what)

@@ -4,7 +4,6 @@ Safe to run at any time and at once: what is ours or was adopted before is known
 the lock of its order.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from functools import partial
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from flask_refunds import logs
 from flask_refunds.adopting import known_to_us, needs_all, take_up
 from flask_refunds.errors import ConfigurationError, RefundsError
 from flask_refunds.gateways.base import GatewayError, ListsRefunds, VoidReceipt
@@ -24,8 +24,6 @@ from flask_refunds.runtime import Runtime
 from flask_refunds.storefront.charges import read_orders_of_charges
 from flask_refunds.storefront.facts import OrderBundle
 from flask_refunds.storefront.reading import read_bundle
-
-log = logging.getLogger("flask_refunds")
 
 FIRST = timedelta(days=30)
 """How far back a gateway is looked through the first time."""
@@ -114,7 +112,7 @@ def _look(
     try:
         receipts = list(asked.refunds_since(start, end)) if start <= end else []
     except GatewayError as error:
-        log.warning("refunds: the gateway %s cannot be looked through: %s", name, error.message)
+        logs.warning("sync_failed", gateway=name, reason=error.message)
         return looked(problems=(error.message,))
     listed = list({(g.operation, g.id): g for g in (Given.of(name, r) for r in receipts)}.values())
     relevant = [each for each in listed if each.took_money or each.operation == VOID]
@@ -177,7 +175,7 @@ def _take_up(
         try:
             found += _of_order(runtime, order_ref, wanted, dry=dry)
         except (RefundsError, GatewayError) as error:
-            log.warning("refunds: order %s cannot be looked through: %s", order_ref, error)
+            logs.warning("sync_failed", order=order_ref, reason=error)
             problems.append(f"order {order_ref}: {error}")
     return found, problems
 

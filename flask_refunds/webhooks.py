@@ -5,18 +5,15 @@ it is a hint only (:mod:`flask_refunds.hinting`): the answer needs no gateway, a
 is never logged. A database that is down answers 503, so that the gateway tells us again.
 """
 
-import logging
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from flask_refunds import hinting, wired
+from flask_refunds import hinting, logs, wired
 from flask_refunds.errors import Busy, ConfigurationError, NotMigrated
 from flask_refunds.gateways.base import InvalidWebhook
-
-log = logging.getLogger("flask_refunds")
 
 LARGEST = 256 * 1024
 """Bytes of a notification, at most. Braintree's have some thousands."""
@@ -42,18 +39,19 @@ def receive(gateway: str) -> Response:
     except RequestEntityTooLarge:
         return Response(status=413)
     except InvalidWebhook as error:
-        log.warning("refunds: webhook gateway=%s refused: %s", gateway, error.message)
+        logs.warning("webhook_refused", gateway=gateway, reason=error.message)
         return Response(status=400)
     except ConfigurationError as error:
-        log.error("refunds: webhook gateway=%s cannot be read: %s", gateway, error)
+        logs.error("webhook_unreadable", gateway=gateway, reason=error)
         return Response(status=503)
     try:
         hinted = hinting.hint(runtime, gateway, events)
     except (SQLAlchemyError, Busy, NotMigrated, ConfigurationError) as error:
-        log.error("refunds: webhook gateway=%s not now: %s", gateway, type(error).__name__)
+        logs.error("webhook_not_now", gateway=gateway, reason=type(error).__name__)
         return Response(status=503)
     kinds = ",".join(event.kind for event in events)
-    log.info("refunds: webhook gateway=%s kind=%s transfers=%s", gateway, kinds, list(hinted))
+    transfers = ",".join(map(str, hinted)) or "none"
+    logs.info("webhook", gateway=gateway, kind=kinds, transfers=transfers)
     return Response(status=204)
 
 

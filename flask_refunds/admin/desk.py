@@ -6,7 +6,7 @@ from flask import flash, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
-from flask_refunds import desks, errors, wired
+from flask_refunds import desks, errors, watching, wired
 from flask_refunds.admin import desk_search, references
 from flask_refunds.admin.desk_actions import PAY_OTHERWISE, RETRY, REVERSE, Action, already
 from flask_refunds.admin.desk_history import history, operation_text, outcome_text, short_name
@@ -50,6 +50,7 @@ class DeskView(RefundsPage):
         page: str = self.render(
             "refunds/desk.html",
             listing=listing,
+            notices=watching.notices(self.runtime),
             orders=orders,
             search=search,
             shown=shown,

@@ -1,6 +1,5 @@
 """What all of our pages have in common: access, and an answer to everything that may go wrong."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +7,12 @@ from flask import Blueprint, Flask, Response, jsonify, make_response
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, BaseView
 
-from flask_refunds import errors, wired
+from flask_refunds import errors, logs, wired
 from flask_refunds.admin.access import HostAccess, wants_fragment
 from flask_refunds.admin.refusals import Explained, explain
 from flask_refunds.admin.words import gettext
 from flask_refunds.policy import Actor
 from flask_refunds.runtime import Runtime
-
-log = logging.getLogger("flask_refunds")
 
 
 class Page(BaseView):
@@ -57,7 +54,7 @@ class Page(BaseView):
         except (errors.Refusal, errors.Busy, errors.NotMigrated) as error:
             return self.problem(explain(error))
         except errors.ConfigurationError as error:
-            log.exception("refunds: %s cannot be shown", self.endpoint)
+            logs.exception("page_refused", error, page=self.endpoint)
             return self.problem(explain(error))
 
 

@@ -139,6 +139,14 @@ def when_text(moment: datetime) -> str:
     return f"{format_date(local, 'medium', config.locale)}, {_clock(local, config.locale)}"
 
 
+def since_text(moment: datetime) -> str:
+    """Return an aware time for people: of today only the clock's."""
+    config = _config()
+    local, today = moment.astimezone(config.zone), wired.current().runtime.now()
+    same_day = local.date() == today.astimezone(config.zone).date()
+    return _clock(local, config.locale) if same_day else when_text(moment)
+
+
 def day_text(moment: datetime) -> str:
     """Return the day of an aware time, in the store's time zone."""
     config = _config()
@@ -180,6 +188,7 @@ def add_filters(app: Flask) -> None:
         "refunds_method": method_text,
         "refunds_money": money_text,
         "refunds_reason": reason_text,
+        "refunds_since": since_text,
         "refunds_when": when_text,
         "refunds_iso": lambda moment: moment.isoformat(timespec="seconds"),
         "refunds_text": gettext,

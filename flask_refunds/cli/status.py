@@ -1,56 +1,18 @@
 """``status``: whether the work is being done, for people and for monitors."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import click
 from flask.cli import with_appcontext
-from redis.exceptions import RedisError
-from sqlalchemy import and_, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError
 
-from flask_refunds.attention import UNKNOWN_FOR
+from flask_refunds.attention import Need
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
 from flask_refunds.errors import NotMigrated
-from flask_refunds.models import Transfer
-from flask_refunds.queueing import RqWakeUp
-from flask_refunds.runtime import Runtime
-from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
-
-OK, WARNING, CRITICAL = 0, 1, 2
-"""Exit statuses, as monitors of the Nagios kind read them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count:
-    """How many transfers are in one state, and since when the oldest of them exists, in seconds."""
-
-    state: str
-    transfers: int
-    oldest: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """``stuck``: in flight and overdue, or unknown for so long that a person should look.
-
-    ``failed`` waits for a person to decide; ``queue`` is its depth, ``"down"`` or ``"none"``;
-    ``gateways`` says what is the matter with those that cannot be used.
-    """
-
-    counts: tuple[Count, ...]
-    stuck: int
-    failed: int
-    queue: int | str
-    gateways: Mapping[str, str]
-
-    @property
-    def exit_status(self) -> int:
-        if self.stuck:
-            return CRITICAL
-        return WARNING if self.failed or self.gateways or self.queue == "down" else OK
+from flask_refunds.watching import GatewayStanding, Severity, Standing, read_standing
 
 
 @click.command()
@@ -58,84 +20,123 @@ class Status:
 @click.pass_context
 @with_appcontext
 def status(context: click.Context, as_json: bool) -> None:
-    """Tell how many transfers are in which state, and whether anything is stuck.
+    """Tell how many transfers are in which state, what needs a person, and who does the work.
 
-    Exits with 2 when something is stuck or the tables are missing, with 1 when something failed,
-    the queue is down or a gateway cannot be used, and with 0 otherwise.
+    Exits with 2 when something is stuck, or due while no worker is alive, or when the tables or
+    the database are not there; with 1 when something needs a person, the queue or a gateway is
+    down or a gateway's settings are wrong; and with 0 otherwise.
     """
     try:
-        found = read(services())
+        found = read_standing(services())
     except NotMigrated as error:
         click.echo(f"Error: {error}", err=True)
-        context.exit(CRITICAL)
+        context.exit(Severity.CRITICAL)
+    except DBAPIError as error:
+        click.echo(f"Error: The database says: {error.orig}", err=True)
+        context.exit(Severity.CRITICAL)
     if as_json:
-        print_json({**asdict(found), "exit_status": found.exit_status})
+        print_json(_document(found))
     else:
-        print_table(
-            ("state", "transfers", "oldest"),
-            [(c.state, c.transfers, _age(c.oldest)) for c in found.counts],
-        )
-        click.echo(f"stuck: {found.stuck}  failed: {found.failed}  queue: {found.queue}")
-        for name, problem in found.gateways.items():
-            click.echo(f"gateway {name} cannot be used: {problem}")
-    context.exit(found.exit_status)
+        _print(found)
+    context.exit(found.severity)
 
 
-def read(runtime: Runtime) -> Status:
-    """Return how the work stands."""
-    now = runtime.now()
-    counts, stuck, failed = runtime.sessions.read(lambda session: _read(session, runtime, now))
-    return Status(
-        counts=counts,
-        stuck=stuck,
-        failed=failed,
-        queue=_depth(runtime),
-        gateways=runtime.gateways.problems(),
+def _document(found: Standing) -> dict[str, object]:
+    failed = sum(each.transfers for each in found.attention if each.need is Need.FAILED)
+    return {
+        **asdict(found),
+        "failed": failed,
+        "idle": found.idle,
+        "exit_status": int(found.severity),
+    }
+
+
+def _print(found: Standing) -> None:
+    click.echo("; ".join(_reasons(found)) or "all is well")
+    _print_part(
+        "transfers",
+        ("state", "number", "oldest"),
+        [(each.state, each.transfers, _age(each.oldest)) for each in found.counts],
     )
-
-
-def _read(session: Session, runtime: Runtime, now: datetime) -> tuple[tuple[Count, ...], int, int]:
-    rows = session.execute(
-        select(Transfer.state, func.count().label("transfers"), func.min(Transfer.created_at))
-        .group_by(Transfer.state)
-        .order_by(Transfer.state)
+    _print_part(
+        "needs a person",
+        ("reason", "number", "oldest", "transfers"),
+        [
+            (
+                each.need,
+                each.transfers,
+                _ago(found, each.since),
+                _ids(each.transfer_ids, each.transfers),
+            )
+            for each in found.attention
+        ],
     )
-    counts = tuple(
-        Count(state=state, transfers=transfers, oldest=round((now - oldest).total_seconds(), 1))
-        for state, transfers, oldest in rows
+    _print_part(
+        "gateways",
+        ("name", "standing"),
+        [(each.name, _gateway(found, each)) for each in found.gateways],
     )
-    config = runtime.config
-    overdue = now - timedelta(seconds=2 * config.sweep_interval + config.lease)
-    stuck = or_(
-        and_(Transfer.state.in_(IN_FLIGHT), Transfer.next_attempt_at <= overdue),
-        and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= overdue),
-        and_(
-            Transfer.state.in_(IN_FLIGHT),
-            Transfer.detail.in_([Detail.NONE, Detail.OUTCOME_UNKNOWN]),
-            Transfer.created_at <= now - UNKNOWN_FOR,
-        ),
+    _print_part(
+        "workers",
+        ("host", "pid", "threads", "seen", "standing"),
+        [
+            (
+                each.host,
+                each.pid,
+                None if each.is_sweep else each.concurrency,
+                f"{_ago(found, each.seen_at)} ago",
+                f"{'alive' if each.alive else 'gone'}{' (sweep)' if each.is_sweep else ''}",
+            )
+            for each in found.workers
+        ],
     )
-    replaced = select(Transfer.replaces_id).where(Transfer.replaces_id.is_not(None))
-    failed = and_(Transfer.state == TransferState.FAILED, Transfer.id.not_in(replaced))
-    numbers = session.execute(
-        select(func.sum(case((stuck, 1), else_=0)), func.sum(case((failed, 1), else_=0))).where(
-            Transfer.method == Method.CARD
-        )
-    ).one()
-    return counts, int(numbers[0] or 0), int(numbers[1] or 0)
+    if not found.workers:
+        click.echo("\nworkers: none was seen in the last hour")
+    click.echo(f"\nqueue: {found.queue}")
 
 
-def _depth(runtime: Runtime) -> int | str:
-    if not isinstance(runtime.queue, RqWakeUp):
-        return "none"
-    try:
-        return runtime.queue.queue.count
-    except RedisError:
-        return "down"
+def _print_part(title: str, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    if rows:
+        click.echo(f"\n{title}")
+        print_table(head, rows)
 
 
-def _age(seconds: float) -> str:
-    return str(timedelta(seconds=int(seconds)))
+def _reasons(found: Standing) -> Iterator[str]:
+    """Yield what is wrong, the worst first."""
+    if found.stuck:
+        yield f"CRITICAL: {found.stuck} stuck ({_ids(found.stuck_ids, found.stuck)})"
+    if found.idle:
+        yield "CRITICAL: something is due and no worker is alive"
+    if found.attention:
+        yield f"WARNING: {sum(each.transfers for each in found.attention)} need a person"
+    for gateway in found.gateways:
+        if gateway.down or gateway.problem:
+            yield f"WARNING: gateway {gateway.name} cannot be used"
+    if found.queue == "down":
+        yield "WARNING: the queue is down"
+
+
+def _gateway(found: Standing, gateway: GatewayStanding) -> str:
+    if gateway.problem:
+        return gateway.problem
+    if gateway.down is None:
+        return "well"
+    since, again = gateway.down.since, gateway.down.probe_at
+    wait = _age(max((again - found.now).total_seconds(), 0))
+    reason = f" ({gateway.down.reason})" if gateway.down.reason else ""
+    return f"down since {since:%Y-%m-%d %H:%M:%S}Z{reason}, tried again in {wait}"
+
+
+def _ids(ids: tuple[int, ...], number: int) -> str:
+    return " ".join([*map(str, ids), *(["..."] if number > len(ids) else [])])
+
+
+def _ago(found: Standing, moment: datetime) -> str:
+    return _age((found.now - moment).total_seconds())
+
+
+def _age(seconds: float | None) -> str:
+    return "-" if seconds is None else str(timedelta(seconds=int(seconds)))
 
 
 COMMANDS = (status,)

@@ -1,4 +1,4 @@
-"""``worker``, ``sweep`` and ``status``: the work, and whether it is being done."""
+"""``worker`` and ``sweep``: the work."""
 
 import logging
 from collections.abc import Collection
@@ -7,7 +7,7 @@ import click
 from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 from sqlalchemy import select
 
-from flask_refunds import reconciling
+from flask_refunds import heartbeats, reconciling
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
 from flask_refunds.models import Transfer
@@ -49,6 +49,7 @@ def worker(script: ScriptInfo, concurrency: int, burst: bool) -> None:
 def sweep(limit: int, as_json: bool) -> None:
     """Do one round of all that is due, here and now. For cron."""
     runtime = services()
+    heartbeats.beat(runtime, heartbeats.of_sweep(runtime))
     done = reconciling.sweep(runtime, limit=limit)
     rows = _states(runtime, {*done.process, *done.poll})
     if as_json:

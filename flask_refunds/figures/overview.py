@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
-from flask_refunds import desks
+from flask_refunds import breaker, desks
+from flask_refunds.breaker import Down
 from flask_refunds.desks import Shown
 from flask_refunds.figures.buckets import Bucket, Span, cut
 from flask_refunds.figures.periods import ALL, Basis, Period, Preset
@@ -42,14 +43,18 @@ class Currency:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """All currencies, and how many refunds are in flight, have failed or need a person."""
+    """All currencies, and how many refunds are in flight, have failed or need a person.
+
+    ``down``: the gateways that do not answer.
+    """
 
     currencies: tuple[Currency, ...]
     counts: Mapping[Shown, int]
+    down: tuple[Down, ...]
 
 
 def read_overview(session: Session, runtime: Runtime, basis: Basis = "refund") -> Overview:
-    """Return the dashboard's figures as of now: four queries."""
+    """Return the dashboard's figures as of now: five queries."""
     zone = runtime.config.zone
     today = runtime.now().astimezone(zone).date()
     periods = {preset: Period.preset(preset, today, zone) for preset in TILES}
@@ -79,6 +84,7 @@ def read_overview(session: Session, runtime: Runtime, basis: Basis = "refund") -
             for code in codes
         ),
         counts=desks.counts(session, runtime.config, runtime.now()),
+        down=breaker.all_down(session),
     )
 
 

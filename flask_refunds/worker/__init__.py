@@ -9,10 +9,10 @@ job loses nothing. What nobody was woken for, the sweep finds.
 Two threads decide what to do: the main one sweeps, another one listens to Redis. Both give
 transfers to the same :class:`~flask_refunds.worker.hands.Hands`. Without Redis the sweep goes on
 alone; without the database both wait for it. A signal stops the claiming, and what is in hand is
-finished; a second signal ends the process at once, which the next worker makes good.
+finished; a second signal ends the process at once, which the next worker makes good. A third
+thread gives signs of life, in our tables and not in Redis, since a shop may have none.
 """
 
-import logging
 import signal
 import threading
 import time
@@ -23,15 +23,14 @@ from types import FrameType
 from flask import Flask
 from redis.exceptions import RedisError
 
-from flask_refunds import reconciling, wired
+from flask_refunds import heartbeats, logs, reconciling, wired
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.processing import process
 from flask_refunds.worker.hands import Hands, Step
 from flask_refunds.worker.listener import Listener
+from flask_refunds.worker.pulse import Pulse
 
 __all__ = ["Worker"]
-
-log = logging.getLogger("flask_refunds")
 
 LOOK_AT_MOST_EVERY = 1.0
 """Seconds between two looks at the database, however much happens."""
@@ -59,12 +58,14 @@ class Worker:
             stopping=lambda: self._stopping,
             finished=self._ring,
         )
+        self._pulse = Pulse(app, self._runtime, concurrency)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._build_gateways()
+        self._pulse.start()
         ear = threading.Thread(target=self._listen, name="refunds-listener", daemon=True)
         if self._listener is not None:
             ear.start()
@@ -73,23 +74,26 @@ class Worker:
             try:
                 seconds = self._sweep()
                 if failures:
-                    log.warning("refunds: the database is back")
+                    logs.warning("sweep_works_again")
                 failures = 0
             except Exception as error:  # most likely the database; the next round may succeed
                 failures += 1
                 seconds = min(2.0**failures, LONGEST_BACKOFF)
                 if failures == 1:
-                    log.exception("refunds: the sweep failed, trying again")
+                    logs.exception("sweep_failed", error)
                 else:
-                    log.warning("refunds: still failing: %s", type(error).__name__)
+                    logs.warning("sweep_fails_still", error=type(error).__name__)
             self._rest(seconds)
-        log.info("refunds: stopping when what is in hand is done")
+        logs.info("worker_stopping")
         self._hands.finish()
+        self._pulse.stop()
         if ear.is_alive():
             ear.join(3)
 
     def run_burst(self) -> None:
         """Do what is due now, all of it, and return."""
+        with self._app.app_context():
+            heartbeats.beat(self._runtime, heartbeats.of_sweep(self._runtime))
         self._build_gateways()
         if self._listener is not None:
             with suppress(RedisError):
@@ -146,7 +150,7 @@ class Worker:
             try:
                 self._hear(self._listener)
                 if failures:
-                    log.warning("refunds: the queue is back")
+                    logs.warning("queue_up")
                 failures = 0
                 continue
             except RedisError as error:
@@ -154,9 +158,9 @@ class Worker:
                 self._suspended = False
                 failures += 1
                 if failures == 1:
-                    log.warning("refunds: the queue is down, the sweep goes on alone (%s)", error)
-            except Exception:
-                log.exception("refunds: a job could not be read; the sweep will find its transfer")
+                    logs.warning("queue_down", error=type(error).__name__)
+            except Exception as error:
+                logs.exception("job_not_read", error)
             self._pause(min(2.0**failures, LONGEST_BACKOFF))
         with suppress(RedisError):
             self._listener.close()
@@ -169,7 +173,7 @@ class Worker:
     def _hear(self, listener: Listener) -> None:
         suspended = listener.suspended()
         if suspended != self._suspended:
-            log.warning("refunds: %s", "suspended" if suspended else "resumed")
+            logs.warning("worker_suspended" if suspended else "worker_resumed")
             self._suspended = suspended
         listener.show(busy=self._hands.busy)
         if suspended:
@@ -185,7 +189,7 @@ class Worker:
             try:
                 self._runtime.gateways.get(name)
             except ConfigurationError as error:
-                log.error("refunds: gateway %s: %s", name, error)
+                logs.error("gateway_unusable", gateway=name, reason=error)
 
     def _ring(self) -> None:
         self._bell.put(None)

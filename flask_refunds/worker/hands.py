@@ -1,16 +1,14 @@
 """The threads of a worker: each brings one transfer forward, and none does what another does."""
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
+from flask_refunds import logs
 from flask_refunds.reconciling import guarded
 from flask_refunds.runtime import Runtime
-
-log = logging.getLogger("flask_refunds")
 
 Step = Callable[[Runtime, int], object]
 
@@ -79,8 +77,8 @@ class Hands:
         try:
             with self._app.app_context():
                 guarded(step, self._runtime, transfer_id)
-        except Exception:  # what the host does at the end of an application context
-            log.exception("refunds: transfer=%s: the application context failed", transfer_id)
+        except Exception as error:  # what the host does at the end of an application context
+            logs.exception("app_context_failed", error, transfer_id=transfer_id)
         finally:
             with self._changed:
                 self._in_hand.discard(transfer_id)

@@ -1,6 +1,5 @@
 """Hearing wake-ups on the RQ queue, as a registered RQ worker, whatever becomes of Redis."""
 
-import logging
 import time
 
 from redis import Redis
@@ -11,9 +10,8 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.suspension import is_suspended
 
+from flask_refunds import logs
 from flask_refunds.queueing import JOB
-
-log = logging.getLogger("flask_refunds")
 
 WORKER_TTL = 30
 """Seconds after the last sign of life in which RQ takes this worker for alive (and 60 more)."""
@@ -95,7 +93,7 @@ class Listener:
     def _taken(worker: SimpleWorker, job: Job, queue: Queue) -> int | None:
         """Take *job* off RQ's books and return its transfer; refuse a job that is not ours."""
         if job.func_name != JOB:
-            log.error("refunds: %s is not a job of ours; give REFUNDS_QUEUE its own name", job.id)
+            logs.error("strange_job", job=job.id, remedy="Give REFUNDS_QUEUE a name of its own.")
             reason = f"The refunds worker runs {JOB} only."
             worker.handle_job_failure(job, queue, exc_string=reason)
             queue.intermediate_queue.remove(job.id)

@@ -3,9 +3,11 @@
 ``SHOP_CONFIG`` is a JSON object that overrides the shop's settings. ``SHOP_CUT`` names a place
 such as ``before refund`` or ``after void``: the first calls of that kind write a line into the
 file ``SHOP_CUT_FILE`` and then stand still, so that a test can kill the process right there.
+``SHOP_LOG`` is the level of the log on standard error.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +56,8 @@ def gateway(config: Mapping[str, Any]) -> Any:
 
 def create_app() -> Flask:
     """Return the shop as the environment describes it."""
+    if level := os.environ.get("SHOP_LOG"):
+        logging.basicConfig(level=level)
     return made(json.loads(os.environ["SHOP_CONFIG"]))
 
 

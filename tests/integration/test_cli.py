@@ -429,11 +429,14 @@ def test_a_wrong_setting_is_told_without_a_traceback(run_flask: RunFlask, sqlite
     assert "Traceback" not in ran.stderr
 
 
-def test_a_database_that_is_away_is_told_without_a_traceback(run_flask: RunFlask) -> None:
+@pytest.mark.parametrize(("words", "status"), [("list", 1), ("status", 2)])
+def test_a_database_that_is_away_is_told_without_a_traceback(
+    run_flask: RunFlask, words: str, status: int
+) -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/shop"
 
-    ran = run_flask("example_app", "refunds", "status", env={"DATABASE_URL": url})
+    ran = run_flask("example_app", "refunds", words, env={"DATABASE_URL": url})
 
-    assert ran.returncode == 1
+    assert ran.returncode == status
     assert "The database says" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,24 +12,11 @@ from example_app.models import Order
 from flask_refunds.gateways.base import NotThere, RefundGateway, RefundReceipt
 from flask_refunds.processing import process
 from flask_refunds.reconciling import sweep
-from flask_refunds.runtime import GatewayRegistry, Runtime, utc_now
+from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.states import Detail, TransferState
-from tests.integration.workshop import QUICK, Workshop
+from tests.integration.workshop import QUICK, Clock, Workshop
 
 KEYS = pytest.mark.parametrize("keys", ["on", "ignored"])
-
-
-class Clock:
-    """The time, which a test may move on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-    def advance(self, seconds: float) -> None:
-        self.ahead += timedelta(seconds=seconds)
 
 
 class Interrupted:

@@ -204,7 +204,7 @@ def test_what_is_issued_without_redis_is_recorded_and_runs(
 ) -> None:
     worker = start_worker(own_shop)
     valkey.stop()
-    worker.wait_for("the queue is down")
+    worker.wait_for("refunds: queue_down")
 
     ticket = own_shop.refund_of(3000)
 
@@ -213,13 +213,13 @@ def test_what_is_issued_without_redis_is_recorded_and_runs(
     ticket.given_back_once()
 
     valkey.start()
-    worker.wait_for("the queue is back", seconds=40)
+    worker.wait_for("refunds: queue_up", seconds=40)
     with Redis.from_url(valkey.url) as connection:
         wait_for_workers(connection, 1)
     again = own_shop.refund_of(3000)
     assert again.issued.woken
     again.wait()
-    assert worker.output().count("the queue is down") == 1
+    assert worker.output().count("refunds: queue_down") == 1
 
 
 def test_a_worker_starts_without_redis(
@@ -258,7 +258,7 @@ def test_rq_suspend_stops_the_claiming(
     worker = start_worker(shop)
     wait_for_workers(redis, 1)
     assert rq("suspend", "--url", redis_url).returncode == 0
-    worker.wait_for("refunds: suspended")
+    worker.wait_for("refunds: worker_suspended")
     ticket = shop.refund_of(3000)
     time.sleep(2.5)
     assert ticket.now.state == TransferState.STARTED
@@ -279,7 +279,7 @@ def test_a_job_of_somebody_else_is_failed_loudly_and_the_next_one_runs(
     worker = start_worker(shop)
 
     ticket.wait()
-    worker.wait_for("is not a job of ours")
+    worker.wait_for("refunds: strange_job")
     assert foreign.id in queue.failed_job_registry
     assert not queue.intermediate_queue.get_job_ids()
 
@@ -290,7 +290,7 @@ def test_a_job_that_cannot_be_read_is_passed_over(
     job = Queue("refunds", connection=redis).enqueue(jobs.process, 1)
     redis.hset(job.key, "data", b"no pickle")
     worker = start_worker(shop)
-    worker.wait_for("could not be read")
+    worker.wait_for("refunds: job_not_read")
 
     ticket = shop.refund_of(3000)
 

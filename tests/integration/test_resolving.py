@@ -13,8 +13,7 @@ from flask_refunds.reconciling import sweep
 from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.verify import verify
-from tests.integration.test_late_answers import Clock
-from tests.integration.workshop import QUICK, Ticket, Workshop
+from tests.integration.workshop import QUICK, Clock, Ticket, Workshop
 
 ANNA = Actor(id="anna", label="anna@example.com")
 WINDOW = 1.25 * QUICK["REFUNDS_GATEWAY_TIMEOUT"] + QUICK["REFUNDS_LATE_WINDOW"] + 0.1

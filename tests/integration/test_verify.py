@@ -23,8 +23,7 @@ from flask_refunds.states import TransferState
 from flask_refunds.verify import CHECKS, Finding, reports, verify
 from flask_refunds.verify.reports import AT_ONCE, stretches
 from tests import databases
-from tests.integration.test_late_answers import Clock
-from tests.integration.workshop import AGENT, PATIENT, Workshop, opened
+from tests.integration.workshop import AGENT, PATIENT, Clock, Workshop, opened
 
 
 def live(shop: Workshop) -> None:

@@ -30,9 +30,8 @@ from flask_refunds.states import TransferState
 from flask_refunds.verify import Comparison, Finding, Total, verify, verify_gateway
 from flask_refunds.verify.gateway.asking import PATIENCE, THREADS
 from tests.integration.panel import map_prior_refunds, note, outside
-from tests.integration.test_late_answers import Clock
 from tests.integration.test_verify import live
-from tests.integration.workshop import AGENT, PATIENT, Ticket, Workshop, opened
+from tests.integration.workshop import AGENT, PATIENT, Clock, Ticket, Workshop, opened
 
 LONG_AGO = date(2020, 5, 17)
 

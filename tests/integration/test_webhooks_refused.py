@@ -309,7 +309,7 @@ def test_the_log_has_ids_and_neither_body_nor_signature(
         served.post(urlencode({**fields, "bt_signature": "integration_public_key|x"}).encode())
 
     ours = [record.getMessage() for record in caplog.records if record.name == "flask_refunds"]
-    assert f"refunds: webhook gateway=braintree kind=refund_failed transfers=[{ticket.id}]" in ours
-    assert "refunds: webhook gateway=braintree refused: InvalidSignatureError" in ours
+    assert f"refunds: webhook gateway=braintree kind=refund_failed transfers={ticket.id}" in ours
+    assert "refunds: webhook_refused gateway=braintree reason=InvalidSignatureError" in ours
     for secret in (fields["bt_signature"].partition("|")[2], fields["bt_payload"].split("\n")[0]):
         assert secret not in caplog.text

@@ -41,7 +41,7 @@ def test_sigterm_finishes_what_is_in_hand_and_claims_no_more(
     worker = start_worker(shop)
     shop.gateway.wait_held(1)
     worker.process.terminate()
-    worker.wait_for("stopping when what is in hand is done")
+    worker.wait_for("refunds: worker_stopping")
 
     too_late = shop.refund_of(2000)
     time.sleep(0.3)
@@ -224,7 +224,7 @@ def test_one_transfer_that_always_fails_stops_no_other(
     damage = update(Transfer).where(Transfer.id == poison.id).values(refund_id=999_999)
     shop.do(lambda runtime: runtime.sessions.transact(lambda s: s.execute(damage) and None))
     worker = start_worker(shop, concurrency=1)
-    worker.wait_for("could not be brought forward")
+    worker.wait_for("refunds: not_brought_forward")
 
     ticket = shop.refund_of(3000)
 
@@ -250,15 +250,15 @@ def test_a_database_that_goes_away_is_waited_for(
                 text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"),
                 {"n": name},
             )
-            worker.wait_for("the sweep failed")
+            worker.wait_for("refunds: sweep_failed")
             connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
-        worker.wait_for("the database is back")
+        worker.wait_for("refunds: sweep_works_again")
 
         ticket = shop.refund_of(3000)
 
         ticket.wait()
         ticket.given_back_once()
-        assert worker.output().count("the sweep failed") == 1
+        assert worker.output().count("refunds: sweep_failed") == 1
 
 
 def test_needs_the_tables(sqlite_url: str, run_flask: RunFlask) -> None:

@@ -5,9 +5,10 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -19,10 +20,12 @@ from flask_refunds import Actor, RefundRequest, issuing, migrating
 from flask_refunds.issuing import Issued
 from flask_refunds.models import Account, Attempt, Event, Posting, Transfer
 from flask_refunds.planning import Selection
-from flask_refunds.runtime import Runtime
+from flask_refunds.runtime import Runtime, utc_now
 from flask_refunds.states import Detail, TransferState
 from flask_refunds.testing import Simulator
 from tests.integration import crash_app
+
+Seen = TypeVar("Seen")
 
 APP = "tests.integration.crash_app:create_app"
 AGENT = Actor(id="1", label="agent@example.com")
@@ -41,6 +44,39 @@ QUICK = {
 
 PATIENT: dict[str, Any] = {"REFUNDS_GATEWAY_TIMEOUT": 30, "REFUNDS_LEASE": 120}
 """For tests that are not about time: a busy machine must not make an outcome unknown."""
+
+
+def until(look: Callable[[], Seen], *, seconds: float = 20.0) -> Seen:
+    """Return what *look* sees as soon as that is something."""
+    ends = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < ends, f"still {seen!r}"
+        time.sleep(0.05)
+    return seen
+
+
+PRODUCTION: dict[str, Any] = {
+    "REFUNDS_GATEWAY_TIMEOUT": 60,
+    "REFUNDS_LATE_WINDOW": None,
+    "REFUNDS_LEASE": 0,
+    "REFUNDS_SALE_PAUSE": 5,
+    "REFUNDS_SETTLE_INTERVAL": 900,
+    "REFUNDS_RETRY_INTERVAL": 30,
+}
+"""For tests that move our clock instead of waiting."""
+
+
+class Clock:
+    """The time, which a test may move on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
 
 class Workshop:

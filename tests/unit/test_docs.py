@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from flask_refunds.config import Config
+from tests.integration import fault_matrix
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,3 +26,8 @@ def test_every_link_between_our_documents_leads_somewhere() -> None:
 def test_every_picture_is_small_enough_to_be_loaded_with_a_page() -> None:
     sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "images").iterdir()}
     assert {name: size for name, size in sizes.items() if size > 150_000} == {}
+
+
+def test_the_fault_matrix_of_the_documents_is_the_one_that_is_tested() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert fault_matrix.table() in page

@@ -4,12 +4,12 @@ One :meth:`~flask_refunds.gateways.base.RefundGateway.inspect` for each sale and
 :meth:`~flask_refunds.gateways.base.RefundGateway.fetch` for each refund, in a few threads.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from flask_refunds import logs
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
     ChargeReceipt,
@@ -20,8 +20,6 @@ from flask_refunds.gateways.base import (
 )
 from flask_refunds.runtime import GatewayRegistry
 from flask_refunds.verify.gateway.facts import Answers, Move, Sale, Seen
-
-log = logging.getLogger("flask_refunds")
 
 THREADS = 8
 PATIENCE = 8
@@ -69,7 +67,7 @@ class Line:
             self._unanswered += 1
             return Problem(reason=f"the gateway did not answer: {error.message}")
         except Exception as error:  # whatever a gateway's code raises
-            log.exception("refunds: asking the gateway for %s met an unforeseen error", id_)
+            logs.exception("asking_failed", error, gateway_id=id_)
             self._unanswered += 1
             return Problem(reason=f"the gateway did not answer: {type(error).__name__}")
         self._unanswered = 0
