@@ -11,7 +11,7 @@ CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/n
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format
+.PHONY: help demo test chaos bench format
 .PHONY: check check-format check-code check-types check-floors check-templates check-migrations
 
 help: ## List the targets
@@ -51,6 +51,9 @@ check-templates: $(STAMP)
 
 check-migrations: $(STAMP)
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_migrations.py -k sqlite
+
+chaos: $(STAMP) ## Refund through a storm of faults (SEED, REFUNDS, KEYS=on|off|ignored, DATABASE_URL)
+	@$(BIN)/python -m tests.chaos
 
 bench: $(STAMP) ## Run the benchmarks; one JSON object per line
 	@$(BIN)/python -m benchmarks

@@ -147,13 +147,12 @@ def read_facts(runtime: Runtime, audit: Mapping[str, Any]) -> Facts:
 
 
 def _moves(session: Session, runtime: Runtime) -> Iterator[Move]:
-    posted = dict(
-        session.execute(
+    posted = {
+        transfer_id: int(paid)
+        for transfer_id, paid in session.execute(
             select(Posting.transfer_id, func.sum(Posting.paid)).group_by(Posting.transfer_id)
         )
-        .tuples()
-        .all()
-    )
+    }
     needs = defaultdict(list)
     for need, condition in attention.conditions(runtime.config, runtime.now()).items():
         for transfer_id in session.scalars(select(Transfer.id).where(condition)):
@@ -180,7 +179,7 @@ def _moves(session: Session, runtime: Runtime) -> Iterator[Move]:
                 for a in tried
                 if a.called_at is not None
             ),
-            posted=int(posted.get(transfer.id) or 0),
+            posted=posted.get(transfer.id, 0),
             needs=tuple(needs[transfer.id]),
             reason=transfer.failure_message or transfer.detail,
         )

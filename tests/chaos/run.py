@@ -133,8 +133,8 @@ def _left(session: Session, stage: Stage) -> tuple[int, int]:
     working = and_(Transfer.state.in_(IN_FLIGHT), not_(accepted), not_(needy))
     count = select(func.count()).select_from(Transfer)
     return (
-        int(session.scalar(count.where(working))),
-        int(session.scalar(count.where(Transfer.poll_at.is_not(None)))),
+        session.scalar(count.where(working)) or 0,
+        session.scalar(count.where(Transfer.poll_at.is_not(None))) or 0,
     )
 
 

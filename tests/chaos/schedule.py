@@ -23,7 +23,7 @@ class Ask:
 class Basket:
     """An order with its card payments in cents, and what is asked of it, all at once.
 
-    ``wins`` is how many refunds come of it at least: one that fails soon leaves its money to others.
+    ``wins`` is how many refunds come of it at least: one that fails soon leaves its money.
     """
 
     cards: tuple[int, ...]

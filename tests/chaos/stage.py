@@ -1,7 +1,6 @@
 """The processes of a chaos run: gateway, queue and workers. Each is ended by its own id."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -37,6 +36,7 @@ class Stage:
     def __init__(self, folder: Path, database_url: str, *, workers: int = 2) -> None:
         self._folder, self._database_url, self._count = folder, database_url, workers
         self._stack = ExitStack()
+        self._starts = 0
         self._sweeps: list[Process] = []
         self._workers: list[FlaskProcess] = []
         self._settings: dict[str, Any] = {}
@@ -81,7 +81,7 @@ class Stage:
         self._workers[number] = self._start_worker(number, **settings)
 
     def renew_workers(self) -> list[int]:
-        """End all workers and start new ones; return the status of those that ended by themselves."""
+        """End all workers and start new ones; return how those ended that nobody had asked to."""
         ended = [code for w in self._workers if (code := w.process.poll()) is not None]
         _end(self._workers)
         self._workers = [self._start_worker(number) for number in range(self._count)]
@@ -118,7 +118,8 @@ class Stage:
         return {"SHOP_CONFIG": json.dumps({**self._settings, **changes}), "FLASK_APP": APP}
 
     def _start_simulator(self, port: int) -> Process:
-        output = self._folder / f"gateway{port}-{len(os.listdir(self._folder))}.log"
+        self._starts += 1
+        output = self._folder / f"gateway{self._starts}.log"
         kept = ("--port", str(port), "--file", str(self._folder / "gateway.sqlite"))
         arguments = [sys.executable, "-m", SIMULATOR, *kept]
         simulator = Process("the simulator", arguments, output=output)

@@ -127,7 +127,7 @@ class Storm:
         chosen = _picked(self._transfers(*IN_FLIGHT), step)
         if chosen is None:
             return False
-        return all([self._stage.shop.runtime.queue.wake(chosen) for _ in range(4)])
+        return all(self._stage.shop.runtime.queue.wake(chosen) for _ in range(4))
 
     def _retry(self, step: Step) -> bool:
         chosen = _picked(self._transfers(TransferState.FAILED), step)
