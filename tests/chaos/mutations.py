@@ -67,12 +67,8 @@ MUTATIONS = (
         file="flask_refunds/processing.py",
         edits=(
             (
-                "        return Wait.for_gateway(error)\n"
-                "    except GatewayError as error:\n"
-                "        return Look.after(error)",
-                "        return Wait.for_gateway(error)\n"
-                "    except GatewayError as error:\n"
-                "        return Wait(detail=Detail.NONE, message=error.message, new_key=True)",
+                "    except GatewayError as error:\n        return Look.after(error)",
+                "    except GatewayError:\n        return Wait(detail=Detail.NONE, new_key=True)",
             ),
         ),
         tests=((MACHINE,), (WORKER, "-k", "tells_nothing"), (STORM, "-k", "off")),
@@ -83,11 +79,8 @@ MUTATIONS = (
         file="flask_refunds/recording.py",
         edits=(
             (
-                "    transfer.claim_token = transfer.lease_until = None\n"
                 "    transfer.detail = outcome.detail\n",
-                "    transfer.claim_token = transfer.lease_until = None\n"
-                "    new_generation(transfer)\n"
-                "    transfer.detail = outcome.detail\n",
+                "    new_generation(transfer)\n    transfer.detail = outcome.detail\n",
             ),
         ),
         tests=((MACHINE,),),
@@ -124,14 +117,13 @@ MUTATIONS = (
         file="flask_refunds/issuing.py",
         edits=(
             (
-                "    account = lock(session, request.order_ref)\n    token =",
-                "    seen = read_standing(session, runtime, request.order_ref)\n"
-                "    account = lock(session, request.order_ref)\n    token =",
+                "    account = lock(session, request.order_ref)\n",
+                (
+                    "    seen = read_standing(session, runtime, request.order_ref)\n"
+                    "    account = lock(session, request.order_ref)\n"
+                ),
             ),
-            (
-                "    standing = standing_of(session, runtime, bundle, account)",
-                "    standing = seen",
-            ),
+            ("standing = standing_of(session, runtime, bundle, account)", "standing = seen"),
         ),
         tests=((RACES, "-k", "parts_of_one_line and sqlite"),),
     ),

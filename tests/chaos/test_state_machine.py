@@ -212,7 +212,7 @@ class Life(RuleBasedStateMachine):
         self.world.work(chosen, Cut(where=where, names=names, happens=overtaken))
 
     def _work(self, pick: int, cut: Cut | None = None) -> int | None:
-        chosen = _picked(self.world.due(), pick)
+        chosen: int | None = _picked(self.world.due(), pick)
         if chosen is not None:
             self.world.work(chosen, cut)
         self.world.gateway.clear_faults()
@@ -318,9 +318,10 @@ def world() -> Iterator[World]:
         world.dispose()
 
 
+@pytest.mark.timeout(300)
 def test_no_order_of_events_gives_back_twice_or_loses_a_refund(world: World) -> None:
     machine = type("Lives", (Life,), {"world": world})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=20,
