@@ -193,20 +193,20 @@ def _mutate(file: Path, mutation: Mutation) -> None:
 
 def _run(tree: Path, test: tuple[str, ...]) -> tuple[int, str]:
     """Run *test* in *tree*; return pytest's status and the first thing that it complains of."""
-    options = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=unshrunk")
+    options = ("-q", "-x", "-p", "no:cacheprovider")
+    own = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "UNSHRUNK": "1"}
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *test],
         cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, **own},
         capture_output=True,
         text=True,
         check=False,
         timeout=LONGEST,
     )
     if ran.returncode not in {0, FAILED}:
-        raise CannotTell(
-            f"pytest {' '.join(test)} ended with {ran.returncode}: {ran.stdout[-400:]}"
-        )
+        said = (ran.stdout + ran.stderr)[-400:]
+        raise CannotTell(f"pytest ended with {ran.returncode}: {said}")
     complaints = [line for line in ran.stdout.splitlines() if line.startswith("E  ")]
     return ran.returncode, complaints[0][:160] if complaints else ""
 

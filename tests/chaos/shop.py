@@ -100,6 +100,10 @@ class Shop:
             ).one()
             return Sold(order_ref=str(order.id), line_ref=str(line), sales=tuple(sales))
 
+    def settle(self, sale: str) -> bool:
+        """Settle a sale unless it was voided meanwhile; say whether it did."""
+        return self._till.settle(sale)
+
     def issue(self, sold: Sold, ask: Ask) -> int | None:
         """Issue what is asked and return the refund's id; ``None`` when it was refused.
 

@@ -13,11 +13,12 @@ from redis import Redis
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql import ColumnElement
 
 from flask_refunds import correcting
 from flask_refunds.errors import RefundsError
 from flask_refunds.models import Transfer
-from flask_refunds.states import IN_FLIGHT, TransferState
+from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 from tests.chaos.schedule import Act, Basket, Step
 from tests.chaos.shop import STAFF, Sold
 from tests.chaos.stage import Stage
@@ -26,6 +27,8 @@ AT_ONCE = 6
 """How many of the staff work at the same time."""
 PACE = 0.1
 """Seconds between two orders."""
+BACKLOG, LONGEST_STEP = 40, 2.0
+"""With more than so many refunds not begun, the next order waits, but no longer than so."""
 GONE_FOR = 1.5
 """Seconds for which the database is lost."""
 _CONNECTIONS = {
@@ -38,6 +41,8 @@ _CONNECTIONS = {
         " WHERE db = database() AND id <> connection_id()"
     ),
 }
+_FAILED = Transfer.state == TransferState.FAILED
+_NOT_BEGUN = (Transfer.state == TransferState.STARTED, Transfer.detail == Detail.NONE)
 
 T = TypeVar("T")
 
@@ -78,13 +83,20 @@ class Storm:
                     if self._do[step.act](step) and step.act is not Act.FAULT:
                         self.acts[step.act] += 1
                 asked += [staff.submit(self._stage.shop.issue, sold, ask) for ask in basket.asks]
-                time.sleep(PACE)
+                self._keep_step()
             for future in asked:
                 refund_id = future.result()
                 if refund_id is None:
                     self.refused += 1
                 else:
                     self.issued.add(refund_id)
+
+    def _keep_step(self) -> None:
+        """Issue no faster than the workers can follow, so that the storm meets them at work."""
+        until = time.monotonic() + LONGEST_STEP
+        time.sleep(PACE)
+        while len(self._transfers(*_NOT_BEGUN)) > BACKLOG and time.monotonic() < until:
+            time.sleep(PACE)
 
     def _fault(self, step: Step) -> bool:
         options = dict(step.options)
@@ -108,12 +120,17 @@ class Storm:
         return chosen is not None
 
     def _settle(self, _step: Step) -> bool:
-        return bool(self._stage.gateway.settle_all("sale"))
+        """Settle the oldest sales that have not; the others go on waiting."""
+        open_ = self._unsettled()
+        settled = [self._stage.shop.settle(sale) for sale in open_[: 1 + len(open_) // 10]]
+        return any(settled)
+
+    def _unsettled(self) -> list[str]:
+        sales = self._stage.gateway.audit()["sales"]
+        return [sale["id"] for sale in sales if sale["status"] == "submitted_for_settlement"]
 
     def _hide_settling(self, step: Step) -> bool:
-        sales = self._stage.gateway.audit()["sales"]
-        open_ = [sale["id"] for sale in sales if sale["status"] == "submitted_for_settlement"]
-        chosen = _picked(open_, step)
+        chosen = _picked(self._unsettled(), step)
         if chosen is not None:
             self._stage.gateway.hide_settling(chosen)
         return chosen is not None
@@ -124,19 +141,19 @@ class Storm:
         return True
 
     def _wake_twice(self, step: Step) -> bool:
-        chosen = _picked(self._transfers(*IN_FLIGHT), step)
+        chosen = _picked(self._transfers(Transfer.state.in_(IN_FLIGHT)), step)
         if chosen is None:
             return False
         return all(self._stage.shop.runtime.queue.wake(chosen) for _ in range(4))
 
     def _retry(self, step: Step) -> bool:
-        chosen = _picked(self._transfers(TransferState.FAILED), step)
+        chosen = _picked(self._transfers(_FAILED), step)
         return chosen is not None and self._by_person(
             lambda: correcting.retry(self._stage.shop.runtime, chosen, STAFF, why="again")
         )
 
     def _pay_otherwise(self, step: Step) -> bool:
-        chosen = _picked(self._transfers(TransferState.FAILED), step)
+        chosen = _picked(self._transfers(_FAILED), step)
         return chosen is not None and self._by_person(
             lambda: correcting.pay_otherwise(
                 self._stage.shop.runtime, chosen, STAFF, kind="cash", why="in the shop"
@@ -149,13 +166,14 @@ class Storm:
             return True
         return False
 
-    def _transfers(self, *states: TransferState) -> list[int]:
+    def _transfers(self, *conditions: ColumnElement[bool]) -> list[int]:
+        """Return the ids of the card transfers that meet *conditions*; none without a database."""
         with suppress(DBAPIError):
             return self._stage.shop.read(
                 lambda session: list(
                     session.scalars(
                         select(Transfer.id)
-                        .where(Transfer.state.in_(states), Transfer.method == "card")
+                        .where(Transfer.method == Method.CARD, *conditions)
                         .order_by(Transfer.id)
                     )
                 )

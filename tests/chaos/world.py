@@ -21,7 +21,7 @@ from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_refunds.models import Attempt, Transfer
 from flask_refunds.outcomes import VOID
 from flask_refunds.processing import process
-from flask_refunds.reconciling import due, sweep
+from flask_refunds.reconciling import due, soonest, sweep
 from flask_refunds.runtime import GatewayRegistry, Runtime
 from flask_refunds.testing import Simulator
 from tests.chaos.facts import Facts, read_facts
@@ -182,10 +182,14 @@ class World:
             db.session.commit()
             return str(order.id)
 
-    def due(self) -> tuple[int, ...]:
-        """Return the transfers that a worker would take now."""
+    def next_due(self) -> tuple[int, ...]:
+        """Return the transfers that a worker would take now, or when the next one is due."""
         with self.context() as runtime:
-            return due(runtime).process
+            found = due(runtime).process
+            if not found:
+                self.now = max(self.now, soonest(runtime) or self.now)
+                found = due(runtime).process
+            return found
 
     def work(self, transfer_id: int, cut: Cut | None = None) -> None:
         """Have a worker bring one transfer forward; at *cut* something happens to it."""
