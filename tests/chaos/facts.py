@@ -19,8 +19,11 @@ from flask_refunds.states import IN_FLIGHT, RESERVING, Method, TransferState
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
-    """One attempt that called the gateway; ``outcome`` of ``None``: nobody recorded one."""
+class Try:
+    """One attempt; ``operation`` is empty when it called nothing to move money.
+
+    ``outcome`` of ``None``: nobody recorded one.
+    """
 
     generation: int
     operation: str
@@ -46,7 +49,7 @@ class Move:
     gateway_id: str | None = None
     certain_before: int = 0
     references: frozenset[str] = frozenset()
-    calls: tuple[Call, ...] = ()
+    tries: tuple[Try, ...] = ()
     posted: int = 0
     needs: tuple[str, ...] = ()
     reason: str = ""
@@ -75,7 +78,7 @@ class Move:
     @property
     def voided(self) -> bool:
         """Whether it called a void."""
-        return any(call.operation == VOID for call in self.calls)
+        return any(each.operation == VOID for each in self.tries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +177,9 @@ def _moves(session: Session, runtime: Runtime) -> Iterator[Move]:
             gateway_id=transfer.gateway_refund_id,
             certain_before=transfer.certain_before,
             references=frozenset({a.reference for a in tried} | {transfer.reference or ""} - {""}),
-            calls=tuple(
-                Call(generation=a.generation, operation=a.operation or "", outcome=a.outcome)
+            tries=tuple(
+                Try(generation=a.generation, operation=a.operation or "", outcome=a.outcome)
                 for a in tried
-                if a.called_at is not None
             ),
             posted=posted.get(transfer.id, 0),
             needs=tuple(needs[transfer.id]),

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from flask_refunds.outcomes import UNKNOWN
+from flask_refunds.outcomes import KEY_SPENT, UNKNOWN
 from flask_refunds.states import Method, TransferState
 from tests.chaos.facts import Facts, Given, Move, Sale
 
@@ -106,12 +107,12 @@ def ledger_ties(facts: Facts) -> Iterator[Violation]:
 
 
 def keys_are_kept(facts: Facts) -> Iterator[Violation]:
-    """No new key is taken while a call with the old one has an unknown outcome."""
+    """No new key is taken before it is known what became of the old one."""
     for move in facts.moves:
-        for before, after in zip(move.calls, move.calls[1:], strict=False):
+        for before, after in pairwise(move.tries):
             changed = before.generation != after.generation
             vouched = before.generation < move.certain_before
-            if changed and not vouched and before.outcome in {None, UNKNOWN}:
+            if changed and not vouched and before.outcome in {None, UNKNOWN, KEY_SPENT}:
                 yield _of(
                     move,
                     "new_key",

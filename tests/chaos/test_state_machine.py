@@ -329,7 +329,7 @@ def test_no_order_of_events_gives_back_twice_or_loses_a_refund(world: World) -> 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20,
+            max_examples=15,
             stateful_step_count=30,
             deadline=None,
             database=None,

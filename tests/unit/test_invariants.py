@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from flask_refunds.states import Method, TransferState
-from tests.chaos.facts import Balance, Call, Facts, Given, Move, Sale
+from tests.chaos.facts import Balance, Facts, Given, Move, Sale, Try
 from tests.chaos.invariants import at_any_moment, at_rest
 
-DONE = Call(generation=1, operation="refund", outcome="accepted")
-UNKNOWN = Call(generation=1, operation="refund", outcome="unknown")
+DONE = Try(generation=1, operation="refund", outcome="accepted")
+UNKNOWN = Try(generation=1, operation="refund", outcome="unknown")
 MOVE = Move(
     transfer_id=1,
     refund_id=1,
@@ -22,7 +22,7 @@ MOVE = Move(
     charge_id="sale",
     gateway_id="refund",
     references=frozenset({"RF-1", "RF-2"}),
-    calls=(DONE,),
+    tries=(DONE,),
     posted=1000,
     reason="settled",
 )
@@ -30,7 +30,7 @@ GIVEN = Given(id="refund", reference="RF-1", amount=1000)
 SALE = Sale(id="sale", amount=3000, given=(GIVEN,))
 BALANCE = Balance(order_ref="1", paid=3000, prior=0, committed=1000)
 VOIDED = Given(id="sale", reference=None, amount=3000)
-CALLED_VOID = (Call(generation=1, operation="void", outcome="accepted"),)
+CALLED_VOID = (Try(generation=1, operation="void", outcome="accepted"),)
 FAILED: dict[str, Any] = {"state": TransferState.FAILED, "posted": 0, "reason": "declined"}
 UNTOUCHED = replace(SALE, given=())
 FREE = replace(BALANCE, committed=0)
@@ -50,7 +50,7 @@ def test_what_ties_out_breaks_no_rule() -> None:
 
 
 def test_a_whole_void_ties_out() -> None:
-    move = replace(MOVE, amount=3000, gateway_id="sale", calls=CALLED_VOID, posted=3000)
+    move = replace(MOVE, amount=3000, gateway_id="sale", tries=CALLED_VOID, posted=3000)
     sale, balance = replace(SALE, given=(VOIDED,)), replace(BALANCE, committed=3000)
     assert at_rest(facts(move, sale, balance), {1}) == []
 
@@ -71,7 +71,7 @@ def test_a_whole_void_ties_out() -> None:
         (
             "wrong_amount",
             facts(
-                replace(MOVE, gateway_id="sale", calls=CALLED_VOID), replace(SALE, given=(VOIDED,))
+                replace(MOVE, gateway_id="sale", tries=CALLED_VOID), replace(SALE, given=(VOIDED,))
             ),
         ),
         ("more_than_reserved", facts(replace(MOVE, **FAILED), balance=FREE)),
@@ -84,7 +84,7 @@ def test_a_whole_void_ties_out() -> None:
             "ledger",
             facts(replace(MOVE, **FAILED | {"posted": 1000}), replace(SALE, given=()), FREE),
         ),
-        ("new_key", facts(replace(MOVE, calls=(UNKNOWN, replace(DONE, generation=2))))),
+        ("new_key", facts(replace(MOVE, tries=(UNKNOWN, replace(DONE, generation=2))))),
     ],
 )
 def test_sees_what_must_not_be_at_any_moment(rule: str, broken: Facts) -> None:
@@ -114,8 +114,11 @@ def test_sees_a_refund_that_is_lost_and_one_that_nobody_issued() -> None:
 def test_a_new_key_is_right_after_a_refusal_and_after_a_persons_word() -> None:
     declined = replace(DONE, outcome="declined")
     for first in (declined, replace(DONE, outcome="not_yet")):
-        assert at_any_moment(facts(replace(MOVE, calls=(first, replace(DONE, generation=2))))) == []
-    vouched = replace(MOVE, calls=(UNKNOWN, replace(DONE, generation=2)), certain_before=2)
+        assert at_any_moment(facts(replace(MOVE, tries=(first, replace(DONE, generation=2))))) == []
+    looked = Try(generation=1, operation="", outcome="rejected")
+    after_looking = replace(MOVE, tries=(UNKNOWN, looked, replace(DONE, generation=2)))
+    assert at_any_moment(facts(after_looking)) == []
+    vouched = replace(MOVE, tries=(UNKNOWN, replace(DONE, generation=2)), certain_before=2)
     assert at_any_moment(facts(vouched)) == []
 
 
