@@ -59,7 +59,7 @@ MUTATIONS = (
                 "    with runtime.sessions.open() as session:\n        announced = work(session)\n",
             ),
         ),
-        tests=((MACHINE,), (CRASHES, "-k", "next_worker and ignored"), (STORM, "-k", "off")),
+        tests=((MACHINE,), (CRASHES, "-k", "next_worker and ignored"), (STORM, "-k", "sqlite")),
     ),
     Mutation(
         name="new-key-after-time-out",
@@ -71,7 +71,7 @@ MUTATIONS = (
                 "    except GatewayError:\n        return Wait(detail=Detail.NONE, new_key=True)",
             ),
         ),
-        tests=((MACHINE,), (WORKER, "-k", "tells_nothing"), (STORM, "-k", "off")),
+        tests=((MACHINE,), (WORKER, "-k", "tells_nothing"), (STORM, "-k", "sqlite")),
     ),
     Mutation(
         name="new-key-while-unknown",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SMALL = 100
+"""With fewer orders, faults and restarts are dealt more densely."""
 LONGEST_LANDING = 3.0
 """Seconds after which the last late request lands."""
 
@@ -128,10 +130,10 @@ def disturbances(seed: int, orders: int) -> list[list[Step]]:
     """Return for each of *orders* orders what is done just before its refunds are issued."""
     chance = random.Random(f"disturbances {seed}")
     quick, costly = _dealt(chance, QUICK), _dealt(chance, COSTLY)
-    every = 4 if orders < 100 else 12
+    every, often = (4, 0.9) if orders < SMALL else (12, 0.6)
     plan = []
     for number in range(orders):
-        steps = [_fault(chance)] if chance.random() < 0.6 else []
+        steps = [_fault(chance)] if chance.random() < often else []
         if number % 3 == 1:
             steps.append(Step(act=next(quick), pick=chance.random()))
         if number % every == every - 1:
@@ -206,8 +208,8 @@ def _other_means(chance: random.Random, name: str) -> Basket:
 
 
 SHAPES: tuple[tuple[int, Callable[[random.Random, str], Basket]], ...] = (
-    (40, _whole),
-    (22, _part),
+    (26, _whole),
+    (36, _part),
     (12, _two_cards),
     (10, _several),
     (5, _too_much),

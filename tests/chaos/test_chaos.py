@@ -21,7 +21,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("database", "keys", "seed"), [("sqlite_url", "on", 17), ("postgresql_url", "off", 33)]
+    ("database", "keys", "seed"), [("sqlite_url", "off", 40), ("postgresql_url", "on", 323)]
 )
 def test_nobody_is_refunded_twice_and_nothing_is_lost(
     database: str, keys: str, seed: int, folder: Path, request: pytest.FixtureRequest
