@@ -19,17 +19,20 @@ from tests.chaos.shop import NotEmpty
 from tests.servers import Missing, fast_folder, leave
 
 HARD_LIMIT = 3600
+"""Seconds after which a run is ended in any case."""
 
 
 def main() -> int:
     """Run it as the environment says; return the exit status."""
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGALRM, leave)
+    refunds = int(os.environ.get("REFUNDS") or 200)
     options = Options(
         seed=int(os.environ.get("SEED") or secrets.randbelow(1_000_000)),
-        refunds=int(os.environ.get("REFUNDS") or 200),
+        refunds=refunds,
         keys=os.environ.get("KEYS") or "on",
         database=os.environ.get("DATABASE_URL") or "sqlite",
+        calm=120.0 + refunds,
     )
     if options.keys not in KEYS or options.refunds < 1:
         print(f"KEYS is one of {', '.join(KEYS)}, and REFUNDS a number from 1.", file=sys.stderr)

@@ -35,7 +35,7 @@ class Options:
     refunds: int
     keys: str
     database: str
-    calm: float = 240.0
+    calm: float
 
 
 @dataclass(frozen=True, kw_only=True)
