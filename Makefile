@@ -11,11 +11,11 @@ CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/n
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format
+.PHONY: help demo test chaos mutations bench format
 .PHONY: check check-format check-code check-types check-floors check-templates check-migrations
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # One installation per setup.py: with the stamp in place, nothing asks the network again.
 $(STAMP): setup.py
@@ -51,6 +51,12 @@ check-templates: $(STAMP)
 
 check-migrations: $(STAMP)
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_migrations.py -k sqlite
+
+chaos: $(STAMP) ## Refund through a storm of faults (SEED, REFUNDS, KEYS=on|off|ignored, DATABASE_URL)
+	@$(BIN)/python -m tests.chaos
+
+mutations: $(STAMP) ## Take the guards away one by one; the tests named for each must fail
+	@$(BIN)/python -m tests.chaos.mutations $(NAMES)
 
 bench: $(STAMP) ## Run the benchmarks; one JSON object per line
 	@$(BIN)/python -m benchmarks

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -23,20 +23,25 @@ def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
-class FlaskProcess:
-    """A running ``flask --app APP ARGS``, its output kept in a file."""
+class Process:
+    """A running command, called *title*, its output kept in a file."""
 
     def __init__(
-        self, app: str, *args: str, output: Path, env: Mapping[str, str] | None = None
+        self,
+        title: str,
+        arguments: Sequence[str],
+        *,
+        output: Path,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        self.title = f"flask --app {app} {' '.join(args)}"
+        self.title = title
         self.output_path = output
         # Should pytest be killed, the kernel ends this process too (Linux).
         guard = shutil.which("setpriv")
         prefix = [guard, "--pdeathsig", "KILL"] if guard else []
         with output.open("ab") as stream:
             self.process = subprocess.Popen(
-                [*prefix, *command(app, *args)],
+                [*prefix, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -72,3 +77,13 @@ class FlaskProcess:
                 self.process.kill()
                 self.process.wait()
         return self.process.returncode
+
+
+class FlaskProcess(Process):
+    """A running ``flask --app APP ARGS``."""
+
+    def __init__(
+        self, app: str, *args: str, output: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        title = f"flask --app {app} {' '.join(args)}"
+        super().__init__(title, command(app, *args), output=output, env=env)

@@ -85,6 +85,8 @@ class Server:
         self.stop_signal = stop
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.command: tuple[str, ...] = ()
+        self.port = 0
         self.owned()
 
     def owned(self, *names: str) -> Path:
@@ -122,6 +124,7 @@ class Server:
 
     def serve(self, *command: str, port: int, probe: Sequence[str] = ()) -> None:
         """Start the server; return when *port* accepts a connection and *probe* succeeds."""
+        self.command, self.port = command, port
         self.process = self.spawn(*command)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -135,6 +138,11 @@ class Server:
             time.sleep(0.05)
         self.stop()
         raise Missing(f"it did not start:\n{self.tail()}")
+
+    def restart(self) -> None:
+        """Stop it and start it again as it was."""
+        self.stop()
+        self.serve(*self.command, port=self.port)
 
     def tail(self) -> str:
         """Return the end of the log."""
