@@ -42,16 +42,18 @@ def conditions(config: Config, now: datetime) -> Mapping[Need, ColumnElement[boo
     instead = aliased(Transfer)
     replaced = select(instead.id).where(instead.replaces_id == Transfer.id).exists()
 
-    def waits(details: tuple[Detail, ...], longer_than: timedelta) -> ColumnElement[bool]:
-        return and_(Transfer.detail.in_(details), Transfer.waiting_since <= now - longer_than)
+    def waits(
+        details: tuple[Detail, ...], longer_than: timedelta = timedelta()
+    ) -> ColumnElement[bool]:
+        return and_(Transfer.waiting_since <= now - longer_than, Transfer.detail.in_(details))
 
     unsettled = timedelta(seconds=config.unsettled_after)
     return {
         Need.FAILED: and_(Transfer.state == TransferState.FAILED, ~replaced),
         Need.UNKNOWN: waits((Detail.OUTCOME_UNKNOWN,), UNKNOWN_FOR),
-        Need.UNDECIDED: Transfer.detail == Detail.UNDECIDED,
-        Need.OUTSIDE: Transfer.detail == Detail.OUTSIDE,
-        Need.CONFLICT: Transfer.detail == Detail.CONFLICT,
+        Need.UNDECIDED: waits((Detail.UNDECIDED,)),
+        Need.OUTSIDE: waits((Detail.OUTSIDE,)),
+        Need.CONFLICT: waits((Detail.CONFLICT,)),
         Need.UNSETTLED: waits((Detail.WAITING_FOR_SETTLEMENT, Detail.ACCEPTED), unsettled),
         Need.WAITING: waits((Detail.GATEWAY_UNAVAILABLE, Detail.WAITING_FOR_SALE), UNAVAILABLE_FOR),
     }

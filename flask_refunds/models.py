@@ -206,9 +206,10 @@ class Transfer(Base):
 
     ``generation`` counts the idempotency keys: a definite refusal or a person's retry starts a
     new one, an unknown outcome never does. ``claim_token`` and ``lease_until`` belong to the
-    worker that has it now. ``waiting_since`` is when it first could not be brought to an end.
-    ``certain_before`` is a person's word: of the generations below it nothing can land any more;
-    ``dispute_accepted_at`` another one: refund it although the sale is disputed.
+    worker that has it now. ``waiting_since`` is since when it waits: to be
+    made, to be known, to settle, or for a person. ``certain_before`` is a person's word: of
+    the generations below it nothing can land any more; ``dispute_accepted_at`` another one:
+    refund it although the sale is disputed.
     """
 
     __tablename__ = "refunds_transfer"
@@ -230,6 +231,7 @@ class Transfer(Base):
         Index("ix_refunds_transfer_refund_id", "refund_id"),
         Index("ix_refunds_transfer_state", "state", "next_attempt_at"),
         Index("ix_refunds_transfer_poll_at", "poll_at"),
+        Index("ix_refunds_transfer_waiting_since", "waiting_since"),
         Index("ix_refunds_transfer_charge_id", "charge_id"),
         Index("ix_refunds_transfer_gateway_refund_id", "gateway_refund_id"),
     )

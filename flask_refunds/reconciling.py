@@ -235,11 +235,14 @@ def settle(
     """
     transfer.gateway_status = receipt.raw_status
     if receipt.state is ReceiptState.SUCCEEDED:
-        transfer.poll_at = transfer.waiting_since = None
+        transfer.poll_at = None
         if transfer.settled_at is not None:
             return
         transfer.settled_at = now
-        if transfer.state == TransferState.PROCESSING and transfer.detail != Detail.OUTSIDE:
+        for_person = transfer.detail in {Detail.OUTSIDE, Detail.CONFLICT}
+        if not for_person:
+            transfer.waiting_since = None
+        if transfer.state == TransferState.PROCESSING and not for_person:
             lifecycle.change(
                 session,
                 runtime,
@@ -251,7 +254,7 @@ def settle(
                 detail=Detail.SETTLED,
             )
             return
-        if transfer.detail not in {Detail.OUTSIDE, Detail.CONFLICT}:  # somebody has to say still
+        if not for_person:
             transfer.detail = Detail.SETTLED
         lifecycle.record(
             session, runtime, transfer.refund, transfer, now=now, actor=SYSTEM, action="settled"

@@ -269,7 +269,7 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
 
 def _flag(session: Session, runtime: Runtime, transfer: Transfer, now: datetime, why: str) -> None:
     """Mark money that moved beside the books, for a person to settle."""
-    transfer.detail = Detail.CONFLICT
+    transfer.detail, transfer.waiting_since = Detail.CONFLICT, now
     lifecycle.record(
         session,
         runtime,

@@ -124,13 +124,14 @@ def acknowledge(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -
     def work(session: Session, transfer: Transfer) -> None:
         if transfer.detail != Detail.CONFLICT:
             raise errors.WrongState(state=transfer.state)
-        transfer.detail = _calm(transfer)
+        now, transfer.detail = runtime.now(), _calm(transfer)
+        transfer.waiting_since = now if transfer.detail is Detail.ACCEPTED else None
         lifecycle.record(
             session,
             runtime,
             transfer.refund,
             transfer,
-            now=runtime.now(),
+            now=now,
             actor=actor,
             action="acknowledged",
             why=why,

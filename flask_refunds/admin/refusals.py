@@ -175,7 +175,7 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.ReasonMissing: (422, "Say why."),
     errors.DisputeNotAccepted: (
         422,
-        "The customer disputes this sale. To refund it all the same, tick the box.",
+        "The customer disputes this sale. Look at the dispute; to refund anyway, tick the box.",
     ),
     errors.TokenReused: (
         409,

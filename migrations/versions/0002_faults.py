@@ -62,6 +62,7 @@ def upgrade() -> None:
         "refunds_refund", sa.Column("source", exact(64), nullable=False, server_default="shop")
     )
     op.add_column("refunds_transfer", sa.Column("waiting_since", moment(), nullable=True))
+    op.create_index("ix_refunds_transfer_waiting_since", "refunds_transfer", ["waiting_since"])
     op.add_column(
         "refunds_transfer",
         sa.Column("certain_before", sa.Integer(), nullable=False, server_default="0"),
@@ -71,6 +72,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take them away, with what they remember."""
+    op.drop_index("ix_refunds_transfer_waiting_since", "refunds_transfer")
     for column in ("dispute_accepted_at", "certain_before", "waiting_since"):
         op.drop_column("refunds_transfer", column)
     op.drop_column("refunds_refund", "source")

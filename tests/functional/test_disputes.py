@@ -138,7 +138,7 @@ def test_a_retry_asks_for_the_consent(shop: Shop, sale: str, admin: FlaskClient)
     refused = send(admin, url(transfer_id, RETRY), why="kept words")
 
     assert refused.status_code == 422
-    assert "to refund it all the same, tick the box." in refused.text
+    assert "Look at the dispute; to refund anyway, tick the box." in refused.text
     assert "kept words" in refused.text
     assert actions_of(shop, refund_id) == before
     answer = send(admin, url(transfer_id, RETRY), despite_dispute="y")

@@ -270,7 +270,8 @@ def test_a_conflict_is_settled_by_a_person(bench: Bench) -> None:
     bench.sweep(2)
     with pytest.raises(errors.WrongState):
         bench.do(resolving.acknowledge, ticket.id, ANNA, why="x")
-    bench.write(update(Transfer).where(Transfer.id == ticket.id).values(detail=Detail.CONFLICT))
+    conflict = {"detail": Detail.CONFLICT, "waiting_since": bench.clock()}
+    bench.write(update(Transfer).where(Transfer.id == ticket.id).values(conflict))
     assert bench.needs(ticket) == {"conflict"}
     bench.do(resolving.acknowledge, ticket.id, ANNA, why="paid back by the customer")
     assert bench.needs(ticket) == set()
