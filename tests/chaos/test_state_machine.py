@@ -100,7 +100,7 @@ PLACES: tuple[tuple[Where, tuple[str, ...]], ...] = (
     ("before", MOVES),
     ("after", MOVES),
 )
-ORDERS = ((3000, True, None), (2000, False, None), (900, True, 0.5))
+ORDERS = ((3000, True, 0.5), (2000, False, None), (900, True, 0.5))
 """What is sold and asked back at the start: cents, whether it has settled, and which part."""
 FOR_PERSONS = {Detail.UNDECIDED, Detail.OUTSIDE, Detail.CONFLICT}
 ROUNDS = 40
@@ -198,13 +198,17 @@ class Life(RuleBasedStateMachine):
         self.world.gateway.fault(operation=operation, **fault)
         self._work(pick)
 
-    @rule(pick=picks)
-    def send_into_the_dark(self, pick: int) -> None:
+    @rule(pick=picks, then_tried_again=st.booleans())
+    def send_into_the_dark(self, pick: int, then_tried_again: bool) -> None:
         """The request is held up somewhere: it may arrive later, or never."""
         for operation in MOVES:
             self.world.gateway.fault("drop_before", operation)
         chosen = self._work(pick)
         self._note_on_the_way(chosen)
+        if then_tried_again and chosen is not None and self._on_the_way:
+            self.world.advance(60)
+            self.world.work(chosen)
+            self.world.arrive(self._on_the_way.pop())
 
     @rule(pick=picks, place=st.sampled_from(PLACES))
     def crash(self, pick: int, place: tuple[Where, tuple[str, ...]]) -> None:
@@ -329,7 +333,7 @@ def test_no_order_of_events_gives_back_twice_or_loses_a_refund(world: World) -> 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
+            max_examples=20,
             stateful_step_count=30,
             deadline=None,
             database=None,
