@@ -54,12 +54,16 @@ def adopt(
     """Record that the money of the transfer went back as *gateway_refund_id*.
 
     The gateway is asked: the refund must be of the same sale, amount and currency, and not be
-    booked on another transfer. The sale's own id stands for a void. Raises
+    booked on another transfer. The sale's own id stands for a void. One that does not carry our
+    reference is somebody else's doing, and taken only when ours can land no more. Raises
     :exc:`~flask_refunds.errors.NotThisRefund`, :exc:`~flask_refunds.errors.GatewaySilent`,
-    :exc:`~flask_refunds.errors.WorkerHasIt` and :exc:`~flask_refunds.errors.WrongState`.
+    :exc:`~flask_refunds.errors.WorkerHasIt`, :exc:`~flask_refunds.errors.WrongState`, and like
+    :func:`try_again`.
     """
     case = _open_case(runtime, transfer_id)
-    outcome = _ask_for(runtime, case, gateway_refund_id.strip())
+    outcome, is_ours = _ask_for(runtime, case, gateway_refund_id.strip())
+    if not is_ours:
+        _require_not_there(runtime, case)
 
     def work(session: Session, transfer: Transfer) -> None:
         now = _require_open(runtime, transfer, case)
@@ -182,8 +186,9 @@ def _require_open(runtime: Runtime, transfer: Transfer, case: _Case) -> datetime
     return now
 
 
-def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> Accepted:
-    """Return what the gateway says of the refund (or void) that a person named."""
+def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> tuple[Accepted, bool]:
+    """Return the refund or void that a person named, and whether it is by a call of ours."""
+    earlier = case.earlier
     try:
         gateway = runtime.gateways.get(case.gateway)
         if gateway_refund_id == case.charge_id:
@@ -191,7 +196,7 @@ def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> Accepted:
             if not charge.voided:
                 raise errors.NotThisRefund(reason="not_voided")
             _require_same(case, charge.id, charge.amount, charge.currency)
-            return Accepted.by_charge(charge)
+            return Accepted.by_charge(charge), earlier is not None and earlier.void
         receipt = gateway.fetch(gateway_refund_id)
     except Rejected as error:
         raise errors.NotThisRefund(reason="unknown", found=error.message) from None
@@ -200,7 +205,8 @@ def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> Accepted:
     _require_same(case, receipt.charge_id, receipt.amount, receipt.currency)
     if receipt.state is ReceiptState.FAILED:
         raise errors.NotThisRefund(reason="failed", found=receipt.raw_status)
-    return Accepted.by_refund(receipt)
+    ours = () if earlier is None else earlier.references
+    return Accepted.by_refund(receipt), receipt.reference in ours
 
 
 def _require_same(case: _Case, charge_id: str, amount: int, currency: str) -> None:

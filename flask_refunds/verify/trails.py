@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import exists, func, literal, select
+from sqlalchemy import case, exists, func, literal, select
 from sqlalchemy.orm import Session
 
-from flask_refunds.models import Event, Refund, Transfer
+from flask_refunds.models import AT_GATEWAY, Event, Refund, Transfer
 from flask_refunds.verify.findings import NO_MONEY, Finding, differing
 
 
 def trails(session: Session) -> Iterator[Finding]:
     """Yield refunds and transfers whose events are missing or end in another state."""
+    begins = case((Refund.source == AT_GATEWAY, "adopted"), else_="issued")
     yield from differing(
         session,
         "event_missing",
-        "The audit trail of a refund begins with its issue",
+        "The audit trail of a refund begins with its issue, or with its being found at the gateway",
         ("refund",),
-        select(Refund.id, NO_MONEY, literal("issued"), literal("none")).where(
-            ~exists().where(Event.refund_id == Refund.id, Event.action == "issued")
+        select(Refund.id, NO_MONEY, begins, literal("none")).where(
+            ~exists().where(Event.refund_id == Refund.id, Event.action == begins)
         ),
     )
     changes = select(func.max(Event.id).label("id")).where(Event.after.is_not(None))

@@ -4,7 +4,7 @@ Amounts are minor units of the row's currency.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flask_refunds import attention
-from flask_refunds.models import Account, Attempt, Posting, Refund, Transfer
+from flask_refunds.models import SHOP, Account, Attempt, Posting, Refund, Transfer
 from flask_refunds.outcomes import VOID
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, RESERVING, Method, TransferState
@@ -111,12 +111,13 @@ class Sale:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Both sides at one moment."""
+    """Both sides at one moment; ``outside`` are the ids of what others did at the gateway."""
 
     refunds: frozenset[int] = frozenset()
     moves: tuple[Move, ...] = ()
     balances: tuple[Balance, ...] = ()
     sales: tuple[Sale, ...] = ()
+    outside: frozenset[str] = frozenset()
     by_sale: Mapping[str, tuple[Move, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,12 +128,15 @@ class Facts:
         object.__setattr__(self, "by_sale", grouped)
 
 
-def read_facts(runtime: Runtime, audit: Mapping[str, Any]) -> Facts:
-    """Return what the tables say in one snapshot, beside the simulator's *audit*."""
+def read_facts(runtime: Runtime, audit: Mapping[str, Any], outside: Collection[str] = ()) -> Facts:
+    """Return what the tables say in one snapshot, beside the simulator's *audit*.
+
+    *outside* are the ids of what others than the shop did at the gateway.
+    """
 
     def read(session: Session) -> Facts:
         return Facts(
-            refunds=frozenset(session.scalars(select(Refund.id))),
+            refunds=frozenset(session.scalars(select(Refund.id).where(Refund.source == SHOP))),
             moves=tuple(_moves(session, runtime)),
             balances=tuple(
                 Balance(
@@ -144,6 +148,7 @@ def read_facts(runtime: Runtime, audit: Mapping[str, Any]) -> Facts:
                 for account in session.scalars(select(Account).order_by(Account.order_ref))
             ),
             sales=tuple(_sale(sale) for sale in audit["sales"]),
+            outside=frozenset(outside),
         )
 
     return runtime.sessions.read(read, snapshot=True)

@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 )
 
 from example_app.models import Order, Payment
-from flask_refunds import Actor, RefundRequest, Selection, correcting, issuing
+from flask_refunds import Actor, RefundRequest, Selection, correcting, issuing, resolving
+from flask_refunds.confirming import Confirmation, confirm_outside, read_proposal
 from flask_refunds.errors import RefundsError, Refusal
 from flask_refunds.figures.periods import Period
 from flask_refunds.models import Attempt, Transfer
@@ -61,6 +62,7 @@ REFUSALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("void", {"kind": "refuse", "code": "91504"}),
 )
 _FAILED = Transfer.state == TransferState.FAILED
+_OPEN = Transfer.detail.in_(resolving.OPEN)
 CORRECTIONS: Mapping[str, tuple[Any, Callable[..., object]]] = {
     "retry": (_FAILED, correcting.retry),
     "pay_otherwise": (_FAILED, partial(correcting.pay_otherwise, kind="cash")),
@@ -173,6 +175,47 @@ class Life(RuleBasedStateMachine):
             except RefundsError:
                 return
 
+    @rule(pick=picks)
+    def confirm(self, pick: int) -> None:
+        """Say for which items an outside refund was: as it is proposed."""
+        chosen = _picked(self.world.transfers(Transfer.detail == Detail.OUTSIDE), pick)
+        if chosen is None:
+            return
+        with self.world.context() as runtime:
+            try:
+                proposal = read_proposal(runtime, chosen.id)
+                said = Confirmation(
+                    selections=proposal.selections,
+                    adjustment=proposal.adjustment,
+                    reason="returned",
+                )
+                confirm_outside(runtime, chosen.id, STAFF, said)
+            except Refusal:
+                return
+
+    @rule(pick=picks)
+    def say_that_it_was_not(self, pick: int) -> None:
+        """A person has looked, and found nothing."""
+        chosen = _picked(self.world.transfers(_OPEN), pick)
+        if chosen is not None:
+            self._say(resolving.try_again, chosen.id, why="not in the panel")
+
+    @rule(pick=picks, which=picks)
+    def say_that_it_was(self, pick: int, which: int) -> None:
+        """A person names a record of the sale, be it the right one or not."""
+        chosen = _picked(self.world.transfers(_OPEN), pick)
+        if chosen is not None:
+            sale = self.world.gateway.sale(chosen.charge_id)
+            named = _picked([sale["id"], *(each["id"] for each in sale["refunds"])], which)
+            self._say(resolving.adopt, chosen.id, gateway_refund_id=named)
+
+    def _say(self, word: Callable[..., object], transfer_id: int, **said: str) -> None:
+        with self.world.context() as runtime:
+            try:
+                word(runtime, transfer_id, STAFF, **said)
+            except Refusal:
+                return
+
     # Workers
 
     @rule(seconds=st.sampled_from([1, 6, 40, 140, 220, 1000, 5000]))
@@ -279,7 +322,32 @@ class Life(RuleBasedStateMachine):
         if chosen is not None:
             self.world.gateway.decline_settlement(chosen)
 
-    # Webhooks and refunds made in the gateway's panel: add rules here.
+    @rule(pick=picks, kind=st.sampled_from(["refund_failed", "transaction_settled"]))
+    def a_webhook_comes(self, pick: int, kind: str) -> None:
+        """In any order, as often as it likes, and not always with the truth."""
+        made = self.world.transfers(Transfer.gateway_refund_id.is_not(None))
+        chosen = _picked(made, pick)
+        if chosen is not None:
+            self.world.tell(kind, chosen.gateway_refund_id)
+
+    @rule(pick=picks, cents=st.sampled_from([123, 700]))
+    def somebody_refunds_in_the_panel(self, pick: int, cents: int) -> None:
+        chosen = _picked(self._sales(), pick)
+        if chosen is not None:
+            self.world.refund_outside(chosen, cents)
+
+    @rule(pick=picks)
+    def somebody_voids_in_the_panel(self, pick: int) -> None:
+        chosen = _picked(self._sales(), pick)
+        if chosen is not None:
+            self.world.void_outside(chosen)
+
+    @rule()
+    def look_through_the_panel(self) -> None:
+        self.world.sync()
+
+    def _sales(self) -> list[str]:
+        return [sale["id"] for sale in self.world.gateway.audit()["sales"]]
 
     # The shop
 
@@ -304,6 +372,7 @@ class Life(RuleBasedStateMachine):
             self.world.sweep()
             if not self._unfinished():
                 break
+        self.world.sync()
         broken = at_rest(self.world.facts(), self.world.issued)
         assert not broken, "\n".join(map(str, broken))
         assert self._unfinished() == []

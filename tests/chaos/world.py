@@ -3,11 +3,12 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import urlencode
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -18,11 +19,13 @@ from example_app.till import Till
 from flask_refunds import PriorRefunds, Refunds, migrating, minor
 from flask_refunds.gateways.base import GatewayError, RefundGateway
 from flask_refunds.gateways.braintree import BraintreeGateway
+from flask_refunds.hinting import hint
 from flask_refunds.models import Attempt, Transfer
 from flask_refunds.outcomes import VOID
 from flask_refunds.processing import process
 from flask_refunds.reconciling import due, soonest, sweep
 from flask_refunds.runtime import GatewayRegistry, Runtime
+from flask_refunds.syncing import sync
 from flask_refunds.testing import Simulator
 from tests.chaos.facts import Facts, read_facts
 
@@ -121,6 +124,7 @@ class World:
         self.gateway.keys(keys)
         self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
         self.issued: set[int] = set()
+        self.outside: set[str] = set()
         self._numbers = itertools.count(1)
         self._real = BraintreeGateway.from_config(self._settings)
         config = replace(self._wired.config, complete_on=complete_on)
@@ -145,7 +149,7 @@ class World:
     def facts(self) -> Facts:
         """Return both sides as they are now."""
         with self.context() as runtime:
-            return read_facts(runtime, self.gateway.audit())
+            return read_facts(runtime, self.gateway.audit(), self.outside)
 
     def sell(self, *cents: int, settled: bool) -> str:
         """Sell two things for as much as the card payments of *cents* together."""
@@ -236,6 +240,37 @@ class World:
         except GatewayError:  # nobody hears the answer
             pass
         return True
+
+    def refund_outside(self, sale: str, cents: int) -> None:
+        """Have somebody refund in the gateway's own panel, if it lets them."""
+        name = f"panel-{next(self._numbers)}"
+        self._in_the_panel(
+            lambda: self._real.refund(sale, cents, "USD", key=name, reference=name).id
+        )
+
+    def void_outside(self, sale: str) -> None:
+        """Have somebody cancel a sale in the gateway's own panel, if it lets them."""
+        name = f"panel-{next(self._numbers)}"
+        self._in_the_panel(lambda: self._real.void(sale, key=name).charge_id)
+
+    def _in_the_panel(self, act: Callable[[], str]) -> None:
+        self.gateway.set_clock(self.now)
+        with suppress(GatewayError):
+            self.outside.add(act())
+        self.advance(1)
+
+    def sync(self) -> None:
+        """Look for what was done in the gateway's panel, however long ago."""
+        with self.context() as runtime:
+            looked = sync(runtime, since=self.now - timedelta(days=3650))
+        assert [each.problems for each in looked.gateways] == [()]
+
+    def tell(self, kind: str, transaction_id: str) -> None:
+        """Have the gateway send a webhook."""
+        form = urlencode(self.gateway.webhook(kind, transaction_id))
+        events = self._real.parse_webhook({}, form.encode())
+        with self.context() as runtime:
+            hint(runtime, "braintree", events)
 
     def edit_order(self, order_ref: str, edit: Callable[[Order], object]) -> None:
         """Have the host change one of its orders, if it still has it."""

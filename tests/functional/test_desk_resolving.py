@@ -42,7 +42,7 @@ def change(shop: Shop, transfer_id: int, **values: object) -> None:
         shop.runtime.sessions.transact(lambda session: session.execute(statement))
 
 
-def panel(shop: Shop, transfer: Transfer) -> str:
+def panel(shop: Shop, transfer: Transfer, reference: str | None = None) -> str:
     """Make the refund at the gateway past the shop; return its number there."""
     with shop.app.app_context():
         gateway = shop.runtime.gateways.get("braintree")
@@ -51,7 +51,7 @@ def panel(shop: Shop, transfer: Transfer) -> str:
             transfer.amount,
             transfer.currency,
             key=f"panel-{transfer.id}",
-            reference="by hand",
+            reference=reference or transfer.reference or "",
         ).id
 
 
@@ -92,6 +92,20 @@ def test_a_wrong_number_is_answered_at_its_field(shop: Shop, admin: FlaskClient)
         assert words in answer.text
         assert "my note" in answer.text
     assert transfer_of(shop, refund_id).state == "processing"
+
+
+def test_a_refund_of_somebody_elses_is_taken_when_ours_can_land_no_more(
+    shop: Shop, admin: FlaskClient
+) -> None:
+    refund_id, transfer_id = unknown(shop)
+    made = panel(shop, transfer_of(shop, refund_id), "by hand")
+    answer = send(admin, url(transfer_id, ADOPT), gateway_refund_id=made)
+    assert answer.status_code == 409
+    assert "The first request may still arrive at the gateway." in answer.text
+    with shop.app.app_context():
+        object.__setattr__(shop.runtime, "clock", lambda: utc_now() + timedelta(minutes=3))
+    assert send(admin, url(transfer_id, ADOPT), gateway_refund_id=made).status_code == 303
+    assert transfer_of(shop, refund_id).gateway_refund_id == made
 
 
 def test_try_again_waits_for_late_requests_and_then_starts_again(

@@ -144,6 +144,7 @@ def test_another_record_of_the_gateway_is_not_adopted(bench: Bench, reason: str)
         bench.clock.advance(60)
         gateway.fault("drop_before", "refund")
         assert bench.run(ticket).detail == Detail.OUTCOME_UNKNOWN
+        bench.clock.advance(WINDOW)
     with pytest.raises(errors.NotThisRefund) as raised:
         bench.do(resolving.adopt, ticket.id, ANNA, gateway_refund_id=named)
     assert raised.value.reason == reason
