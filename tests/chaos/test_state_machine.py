@@ -5,11 +5,11 @@ books and the gateway are compared; at the end all is brought to rest and compar
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -35,6 +35,8 @@ from flask_refunds.verify import verify, verify_gateway
 from tests.chaos.invariants import at_any_moment, at_rest
 from tests.chaos.world import Cut, Killed, Where, World
 from tests.servers import fast_folder
+
+T = TypeVar("T")
 
 STAFF = Actor(id="1", label="agent@example.com")
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -102,8 +104,9 @@ PLACES: tuple[tuple[Where, tuple[str, ...]], ...] = (
     ("before", MOVES),
     ("after", MOVES),
 )
-ORDERS = ((3000, True, 0.5), (2000, False, None), (900, True, 0.5))
-"""What is sold and asked back at the start: cents, whether it has settled, and which part."""
+ORDERS = ((3000, True, 0.5), (2000, False, None), (1200, False, 0.5), (900, True, None))
+"""What is sold and asked back when nothing is left to do: cents, whether settled, which part."""
+MOST_ORDERS = 12
 FOR_PERSONS = {Detail.UNDECIDED, Detail.OUTSIDE, Detail.CONFLICT}
 ROUNDS = 40
 """Rounds of the sweep in which everything must come to an end."""
@@ -128,16 +131,20 @@ class Life(RuleBasedStateMachine):
     )
     def begin(self, keys: str, complete_on: Literal["accepted", "settled"]) -> None:
         self.world.begin(keys, complete_on)
-        for number, (cents, settled, part) in enumerate(ORDERS):
-            self.world.sell(cents, settled=settled)
-            self.issue(order=number, part=part, to_card=True)
+        for kind in range(len(ORDERS)):
+            self._sell_and_issue(kind)
 
     # People
 
     @rule(cents=st.sampled_from([(3000,), (900,), (2000, 1000)]), settled=st.booleans())
     def sell(self, cents: tuple[int, ...], settled: bool) -> None:
-        if len(self.world.orders()) < 6:
+        if len(self.world.orders()) < MOST_ORDERS:
             self.world.sell(*cents, settled=settled)
+
+    def _sell_and_issue(self, kind: int) -> None:
+        cents, settled, part = ORDERS[kind % len(ORDERS)]
+        self.world.sell(cents, settled=settled)
+        self.issue(order=len(self.world.orders()) - 1, part=part, to_card=True)
 
     @rule(order=picks, part=st.sampled_from([None, 0.2, 0.5, 1.0]), to_card=_mostly)
     def issue(self, order: int, part: float | None, to_card: bool) -> None:
@@ -269,7 +276,7 @@ class Life(RuleBasedStateMachine):
         self, pick: int, place: tuple[Where, tuple[str, ...]], fault: dict[str, Any] | None
     ) -> None:
         """The worker stands still until its lease is over and another one has been there."""
-        chosen = _picked(self.world.next_due(), pick)
+        chosen = self._next(pick)
         if chosen is None:
             return
 
@@ -283,8 +290,16 @@ class Life(RuleBasedStateMachine):
         where, names = place
         self.world.work(chosen, Cut(where=where, names=names, happens=overtaken))
 
+    def _next(self, pick: int) -> int | None:
+        """Return a transfer that is due, of a new order when there is none."""
+        chosen = _picked(self.world.next_due(), pick)
+        if chosen is None and len(self.world.orders()) < MOST_ORDERS:
+            self._sell_and_issue(pick)
+            chosen = _picked(self.world.next_due(), pick)
+        return chosen
+
     def _work(self, pick: int, cut: Cut | None = None) -> int | None:
-        chosen: int | None = _picked(self.world.next_due(), pick)
+        chosen = self._next(pick)
         if chosen is not None:
             self.world.work(chosen, cut)
         self.world.gateway.clear_faults()
@@ -413,7 +428,7 @@ def test_no_order_of_events_gives_back_twice_or_loses_a_refund(world: World) -> 
     )
 
 
-def _picked(choices: Any, pick: int) -> Any:
+def _picked(choices: Sequence[T], pick: int) -> T | None:
     return choices[pick % len(choices)] if choices else None
 
 
