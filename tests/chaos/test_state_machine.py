@@ -108,6 +108,8 @@ ORDERS = ((3000, True, 0.5), (2000, False, None), (1200, False, 0.5), (900, True
 """What is sold and asked back when nothing is left to do: cents, whether settled, which part."""
 MOST_ORDERS = 12
 FOR_PERSONS = {Detail.UNDECIDED, Detail.OUTSIDE, Detail.CONFLICT}
+EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
+"""How many lives are tried; more by hand."""
 ROUNDS = 40
 """Rounds of the sweep in which everything must come to an end."""
 
@@ -425,13 +427,13 @@ def world() -> Iterator[World]:
         world.dispose()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(max(300, 20 * EXAMPLES))
 def test_no_order_of_events_gives_back_twice_or_loses_a_refund(world: World) -> None:
     machine = type("Lives", (Life,), {"world": world})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20,
+            max_examples=EXAMPLES,
             stateful_step_count=30,
             deadline=None,
             database=None,
