@@ -453,21 +453,6 @@ def test_a_void_in_the_panel_after_one_of_ours_failed_is_adopted(patient: Worksh
     assert account(patient, ticket.order_ref).committed == 2000
 
 
-def test_a_refund_of_ours_that_counts_as_failed_is_for_people(patient: Workshop) -> None:
-    ticket = patient.refund_of(2000, part=500)
-    patient.gateway.fault("drop_after", "refund")
-    patient.do(process, ticket.id)
-    fail(patient, ticket.id)
-
-    found = synced(patient)
-
-    ((refund_id, outcome),) = outcomes(found).items()
-    assert outcome is Outcome.FAILED_HERE
-    assert found.needs_person
-    assert [each["id"] for each in ticket.audit["refunds"]] == [refund_id]
-    assert len(patient.rows(select(Transfer))) == 1
-
-
 # What the shop's own books have.
 
 
