@@ -4,7 +4,7 @@ They go through the services of the extension, with a clock of their own: the le
 on which each was made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -14,9 +14,10 @@ from sqlalchemy import select
 
 from example_app.database import db
 from example_app.models import SOLD, Order, User
-from flask_refunds import Actor, RefundRequest, Selection, issuing, processing
+from example_app.till import Till
+from flask_refunds import Actor, RefundRequest, Selection, issuing, processing, reconciling
 from flask_refunds.errors import Refusal
-from flask_refunds.models import Refund
+from flask_refunds.models import Refund, Transfer
 from flask_refunds.runtime import Runtime
 
 CLERKS = (
@@ -25,6 +26,7 @@ CLERKS = (
 )
 REASONS = ("returned", "damaged", "not_received", "wrong_item", "goodwill")
 WEIGHTS = (50, 20, 12, 10, 8)
+SETTLES_WITHIN = timedelta(days=1)
 
 
 def refund_some(app: Flask, say: Callable[[str], object], *, count: int = 160) -> None:
@@ -34,12 +36,14 @@ def refund_some(app: Flask, say: Callable[[str], object], *, count: int = 160) -
         if runtime.sessions.read(lambda session: session.scalar(select(Refund.id).limit(1))):
             return
         say("Giving some of it back.")
-        random, now = Random(1871), runtime.now()
+        random, now, till = Random(1871), runtime.now(), Till.from_config(app.config)
         for order in _orders(random, now, count):
             ago = now - order.placed_at.replace(tzinfo=UTC)
             later = order.placed_at.replace(tzinfo=UTC) + ago * random.uniform(0.05, 0.6)
             then = min(later, order.placed_at.replace(tzinfo=UTC) + timedelta(days=21))
-            _refund(runtime, order, then, random)
+            made = _refund(runtime, order, then, random)
+            if till is not None and then < now - SETTLES_WITHIN:
+                _settle(runtime, till, made, then + SETTLES_WITHIN)
         db.session.remove()
 
 
@@ -58,8 +62,11 @@ def _orders(random: Random, now: datetime, count: int) -> list[Order]:
     return sorted(chosen, key=lambda order: order.placed_at)
 
 
-def _refund(runtime: Runtime, order: Order, then: datetime, random: Random) -> None:
-    """Refund all or a line of *order* at the time *then*, to its card where a gateway has it."""
+def _refund(runtime: Runtime, order: Order, then: datetime, random: Random) -> Sequence[int]:
+    """Refund all or a line of *order* at the time *then*, to its card where a gateway has it.
+
+    Returns the ids of the card transfers.
+    """
     earlier = replace(runtime, clock=lambda: then)
     line = random.choice(order.items)
     to_card = any(p.gateway == "braintree" and p.status == "captured" for p in order.payments)
@@ -78,6 +85,22 @@ def _refund(runtime: Runtime, order: Order, then: datetime, random: Random) -> N
     try:
         issued = issuing.issue(earlier, request, random.choices(CLERKS, (70, 30))[0])
     except Refusal:  # a free item, or one that was paid with a voucher only
-        return
+        return ()
     for transfer_id in issued.transfer_ids:
         processing.process(earlier, transfer_id)
+    return issued.transfer_ids
+
+
+def _settle(runtime: Runtime, till: Till, transfer_ids: Sequence[int], then: datetime) -> None:
+    """Have the refunds settle at the gateway, where that is a test server, and notice it *then*."""
+    later = replace(runtime, clock=lambda: then)
+    ids = runtime.sessions.read(
+        lambda session: session.scalars(
+            select(Transfer.gateway_refund_id).where(
+                Transfer.id.in_(transfer_ids), Transfer.poll_at.is_not(None)
+            )
+        ).all()
+    )
+    if ids and all(till.settle(id_) for id_ in ids if id_ is not None):
+        for transfer_id in transfer_ids:
+            reconciling.poll(later, transfer_id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Insert, insert, select, update
+from sqlalchemy import Insert, insert, or_, select, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -45,6 +45,25 @@ def own_gateway_ids(session: Session, order_ref: str) -> frozenset[str]:
         .where(Transfer.order_ref == order_ref)
     )
     return frozenset(id_ for id_ in session.scalars(made.union(tried)) if id_ is not None)
+
+
+def booked_by(session: Session, transfer: Transfer, gateway_refund_id: str) -> Transfer | None:
+    """Return another transfer that the gateway's record is booked on, or may belong to.
+
+    One of which people said that the shop's own books have it (Reversed) has let it go.
+    """
+    tried = select(Attempt.transfer_id).where(Attempt.gateway_refund_id == gateway_refund_id)
+    return session.scalars(
+        select(Transfer)
+        .where(
+            Transfer.id != transfer.id,
+            Transfer.gateway == transfer.gateway,
+            Transfer.charge_id == transfer.charge_id,
+            Transfer.state != TransferState.REVERSED,
+            or_(Transfer.gateway_refund_id == gateway_refund_id, Transfer.id.in_(tried)),
+        )
+        .limit(1)
+    ).first()
 
 
 def reserve(account: Account, amount: int) -> None:

@@ -85,6 +85,7 @@ def confirm_outside(
             "gateway_refund_id": transfer.gateway_refund_id,
             "status": transfer.gateway_status,
         }
+        transfer.claim_token = transfer.lease_until = transfer.next_attempt_at = None
         if transfer.settled_at is None and runtime.config.complete_on == "settled":
             transfer.detail = Detail.ACCEPTED
             lifecycle.record(

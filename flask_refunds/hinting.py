@@ -76,17 +76,16 @@ def _make_due(transfer: Transfer, now: datetime) -> bool:
     and is final.
     """
     state = TransferState(transfer.state)
-    if state is TransferState.PROCESSING and transfer.claim_token is not None:
+    if state not in {*IN_FLIGHT, TransferState.COMPLETED}:
         return False
-    accepted = state is TransferState.PROCESSING and transfer.detail == Detail.ACCEPTED
-    if accepted or state is TransferState.COMPLETED:
-        if transfer.operation == VOID or transfer.gateway_refund_id is None:
+    if transfer.gateway_refund_id is not None:
+        if transfer.operation == VOID:
             return False
         transfer.poll_at = now  # also when it is due: what polls it now may hear of the past
         return True
-    if state is TransferState.STARTED and transfer.detail not in _WAITING:
+    if state is TransferState.PROCESSING and transfer.claim_token is not None:
         return False
-    if state not in IN_FLIGHT:
+    if state is TransferState.STARTED and transfer.detail not in _WAITING:
         return False
     transfer.next_attempt_at = now
     return True

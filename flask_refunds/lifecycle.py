@@ -55,8 +55,9 @@ def change(
     elif before in RESERVING and after not in RESERVING:
         release(account, transfer.amount)
 
+    in_conflict = transfer.detail == Detail.CONFLICT  # until somebody has settled it
     transfer.state = after
-    transfer.detail = detail
+    transfer.detail = Detail.CONFLICT if in_conflict else detail
     if after is not TransferState.PROCESSING:
         transfer.claim_token = transfer.lease_until = None
     if after in {TransferState.COMPLETED, TransferState.FAILED, TransferState.REVERSED}:
@@ -65,7 +66,7 @@ def change(
         transfer.completed_at = now
     if after is TransferState.FAILED:
         transfer.failed_at, transfer.poll_at = now, None
-    if after in {TransferState.FAILED, TransferState.REVERSED}:
+    if after in {TransferState.FAILED, TransferState.REVERSED} and not in_conflict:
         transfer.waiting_since = None
     session.flush()
     if after is TransferState.COMPLETED:

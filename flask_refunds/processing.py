@@ -6,6 +6,7 @@ the claim's token. A crash between any two is recoverable from the tables alone.
 """
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -45,6 +46,9 @@ from flask_refunds.runtime import Runtime
 from flask_refunds.states import Detail, Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 
+ONLY_LOOKED = None
+"""Whether the gateway answered an attempt that asked it for nothing: that can work alone."""
+
 
 class Processed(StrEnum):
     """What :func:`process` did."""
@@ -72,7 +76,7 @@ def process(runtime: Runtime, transfer_id: int) -> Processed:
     outcome = _attempt(runtime, claim)
     if (
         isinstance(outcome, Refused)
-        and not outcome.answered
+        and outcome.answered is False
         and breaker.is_suspect(runtime, claim.gateway)
     ):
         outcome = Wait.for_suspicion(outcome)
@@ -98,6 +102,8 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
     ).all()
     earlier = earlier_calls(transfer, attempts)
+    if earlier is not None and earlier.void and _voided_outside(session, transfer):
+        earlier = replace(earlier, void=False)  # what is void there is not by a call of ours
     waited = transfer.state == TransferState.STARTED and transfer.detail != Detail.NONE
     if waited and earlier is None and not _still_covered(session, runtime, account):
         refuse_uncalled(session, runtime, transfer, now)
@@ -154,7 +160,7 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
 
 
 def _is_due(transfer: Transfer, now: datetime) -> bool:
-    if transfer.method != Method.CARD or transfer.detail == Detail.OUTSIDE:
+    if transfer.method != Method.CARD or transfer.gateway_refund_id is not None:
         return False
     if transfer.state == TransferState.STARTED:
         return transfer.next_attempt_at is None or transfer.next_attempt_at <= now
@@ -203,12 +209,12 @@ def _gateway_is_down(session: Session, runtime: Runtime, transfer: Transfer, now
     until = breaker.pause(session, runtime, transfer.gateway or "", now)
     if until is None:
         return False
-    if transfer.lease_until is not None:
-        transfer.lease_until = until
-    else:
-        transfer.next_attempt_at = until
+    transfer.next_attempt_at = until
     if transfer.state == TransferState.STARTED:
         transfer.detail = Detail.GATEWAY_UNAVAILABLE
+    elif transfer.claim_token is not None:  # of a worker that is gone: nobody knows what it did
+        transfer.claim_token = transfer.lease_until = None
+        transfer.detail = Detail.OUTCOME_UNKNOWN
     transfer.waiting_since = transfer.waiting_since or now
     return True
 
@@ -266,8 +272,8 @@ def _first(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:
     if decision.step is Step.REFUND:
         return _refund(runtime, gateway, claim)
     if decision.step is Step.WAIT:
-        return Wait(detail=Detail.WAITING_FOR_SETTLEMENT, code=decision.code)
-    return Refused(code=decision.code, message=decision.message)
+        return Wait(detail=Detail.WAITING_FOR_SETTLEMENT, code=decision.code, answered=ONLY_LOOKED)
+    return Refused(code=decision.code, message=decision.message, answered=ONLY_LOOKED)
 
 
 def _void(runtime: Runtime, gateway: RefundGateway, claim: Claim) -> Outcome:

@@ -53,10 +53,14 @@ def due(runtime: Runtime, *, limit: int = 200) -> Due:
 
 
 def to_process(now: datetime) -> ColumnElement[bool]:
-    """Return the condition on a transfer that is due to be brought forward at *now*."""
+    """Return the condition on a transfer that is due to be brought forward at *now*.
+
+    What the gateway has is never sent again: it is asked about instead (:func:`to_poll`).
+    """
     ready = or_(Transfer.next_attempt_at.is_(None), Transfer.next_attempt_at <= now)
     return and_(
         Transfer.method == Method.CARD,
+        Transfer.gateway_refund_id.is_(None),
         or_(
             and_(Transfer.state == TransferState.STARTED, ready),
             and_(Transfer.state == TransferState.PROCESSING, Transfer.lease_until <= now),
@@ -199,12 +203,13 @@ def _fetch(
     runtime: Runtime, transfer_id: int, gateway: str, gateway_refund_id: str
 ) -> RefundReceipt | None:
     """Return the refund as the gateway has it now; ``None`` when it cannot be asked."""
-    began, receipt, reason = runtime.now(), None, ""
+    began, reason = runtime.now(), ""
+    receipt: RefundReceipt | None = None
+    answered: bool | None = None
     try:
         receipt = runtime.gateways.get(gateway).fetch(gateway_refund_id)
     except ConfigurationError as error:
         logs.warning("not_asked", transfer_id=transfer_id, gateway=gateway, reason=error)
-        return None
     except GatewayError as error:
         logs.warning("not_answered", transfer_id=transfer_id, gateway=gateway, reason=error.message)
         reason = error.message
@@ -212,7 +217,8 @@ def _fetch(
     else:
         # While something waits to be paid, only that can tell whether paying works again.
         answered = None if _something_waits(runtime, gateway) else True
-    breaker.note(runtime, gateway, answered=answered, reason=reason, began=began)
+    finally:
+        breaker.note(runtime, gateway, answered=answered, reason=reason, began=began)
     return receipt
 
 
@@ -242,7 +248,7 @@ def settle(
         for_person = transfer.detail in {Detail.OUTSIDE, Detail.CONFLICT}
         if not for_person:
             transfer.waiting_since = None
-        if transfer.state == TransferState.PROCESSING and not for_person:
+        if transfer.state == TransferState.PROCESSING and transfer.detail != Detail.OUTSIDE:
             lifecycle.change(
                 session,
                 runtime,

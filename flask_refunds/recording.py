@@ -4,10 +4,11 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
-from flask_refunds.accounts import lock
+from flask_refunds.accounts import booked_by, lock
 from flask_refunds.backoff import backoff
 from flask_refunds.errors import AboveBalance
 from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
@@ -27,11 +28,14 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
     transfer = session.get_one(Transfer, claim.transfer_id, populate_existing=True)
     attempt = session.get_one(Attempt, claim.attempt_id, populate_existing=True)
     now = runtime.now()
+    outcome = _once(session, transfer, outcome)
     _finish(attempt, outcome, now)
     if transfer.claim_token != claim.token:
-        _keep_late_answer(session, runtime, transfer, outcome, now)
+        _keep_late_answer(session, runtime, transfer, attempt, outcome, now)
     elif isinstance(outcome, Accepted):
         accept(session, runtime, transfer, outcome, now)
+        if _accepted_meanwhile(session, attempt):
+            flag(session, runtime, transfer, now, "The gateway has made it more than once.")
     elif isinstance(outcome, Refused):
         transfer.failure_code, transfer.failure_message = _short(outcome.code), outcome.message
         lifecycle.change(
@@ -49,6 +53,29 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
         _wait(session, runtime, transfer, outcome, now)
     else:
         _hold(session, runtime, transfer, outcome, now)
+
+
+def _once(session: Session, transfer: Transfer, outcome: Outcome) -> Outcome:
+    """Return *outcome*, unless it is a record of the gateway that another transfer has."""
+    if not isinstance(outcome, Accepted):
+        return outcome
+    other = booked_by(session, transfer, outcome.gateway_refund_id)
+    if other is None:
+        return outcome
+    booked = f"{outcome.gateway_refund_id} is recorded for transfer {other.id} already."
+    return Look.for_person("booked", booked)
+
+
+def _accepted_meanwhile(session: Session, attempt: Attempt) -> bool:
+    """Return whether an answer that came since *attempt* began tells of another refund made."""
+    also = select(Attempt.id).where(
+        Attempt.transfer_id == attempt.transfer_id,
+        Attempt.id != attempt.id,
+        Attempt.outcome == ACCEPTED,
+        Attempt.finished_at >= attempt.started_at,
+        Attempt.gateway_refund_id != attempt.gateway_refund_id,
+    )
+    return session.scalar(also.limit(1)) is not None
 
 
 def accept(
@@ -195,7 +222,12 @@ def _hold(
 
 
 def _keep_late_answer(
-    session: Session, runtime: Runtime, transfer: Transfer, outcome: Outcome, now: datetime
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    attempt: Attempt,
+    outcome: Outcome,
+    now: datetime,
 ) -> None:
     """Note an answer that came after its worker's lease, and have the gateway asked again."""
     lifecycle.record(
@@ -209,7 +241,7 @@ def _keep_late_answer(
         why="An answer came after its worker's lease; it is kept on the attempt.",
         data={"outcome": type(outcome).__name__.lower()},
     )
-    if transfer.state in IN_FLIGHT:
+    if transfer.state in IN_FLIGHT and transfer.gateway_refund_id is None:
         if transfer.claim_token is None:
             transfer.next_attempt_at = now
     elif isinstance(outcome, Accepted):
@@ -224,7 +256,11 @@ def _keep_late_answer(
                 now,
                 f"The gateway also made {outcome.gateway_refund_id}.",
             )
-    elif isinstance(outcome, Look) and transfer.state == TransferState.FAILED:
+    elif (
+        isinstance(outcome, Look)
+        and transfer.state == TransferState.FAILED
+        and attempt.called_at is not None  # else it has called nothing
+    ):
         reopen(session, runtime, transfer, now)
 
 
@@ -276,6 +312,7 @@ def reopen(
         )
         return
     transfer.failure_code = transfer.failure_message = transfer.failed_at = None
+    transfer.gateway_refund_id = transfer.settled_at = None
     transfer.waiting_since = now
 
 

@@ -5,14 +5,14 @@ person who has looked in the gateway's panel says what happened there; what they
 against what the gateway says now, as far as it says anything.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import errors, lifecycle
+from flask_refunds.accounts import booked_by
 from flask_refunds.correcting import with_transfer
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
@@ -25,7 +25,7 @@ from flask_refunds.gateways.base import (
 )
 from flask_refunds.looking import earlier_calls, window_ends
 from flask_refunds.models import LARGEST_ID, Attempt, Transfer
-from flask_refunds.outcomes import Accepted, Earlier
+from flask_refunds.outcomes import VOID, Accepted, Earlier
 from flask_refunds.policy import Actor
 from flask_refunds.recording import accept, new_generation
 from flask_refunds.runtime import Runtime
@@ -44,8 +44,15 @@ class _Case:
     charge_id: str
     amount: int
     currency: str
-    attempts: int
     earlier: Earlier | None
+
+    def has_sent(self, outcome: Accepted, reference: str | None) -> bool:
+        """Return whether a call of ours may have brought *outcome* about, under *reference*."""
+        if self.earlier is None:
+            return False
+        return (
+            self.earlier.void if outcome.operation == VOID else reference in self.earlier.references
+        )
 
 
 def adopt(
@@ -61,14 +68,13 @@ def adopt(
     :func:`try_again`.
     """
     case = _open_case(runtime, transfer_id)
-    outcome, is_ours = _ask_for(runtime, case, gateway_refund_id.strip())
-    if not is_ours:
+    outcome, reference = _ask_for(runtime, case, gateway_refund_id.strip())
+    if not case.has_sent(outcome, reference):
         _require_not_there(runtime, case)
 
     def work(session: Session, transfer: Transfer) -> None:
-        now = _require_open(runtime, transfer, case)
-        if _is_booked(session, transfer, outcome.gateway_refund_id):
-            raise errors.NotThisRefund(reason="booked", found=outcome.gateway_refund_id)
+        now = _require_unchanged(session, runtime, transfer, case)
+        _take(session, runtime, transfer, outcome.gateway_refund_id, reference, actor)
         accept(
             session, runtime, transfer, outcome, now, actor=actor, action="found_by_person", why=why
         )
@@ -94,7 +100,7 @@ def try_again(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> 
         _require_not_there(runtime, case)
 
     def work(session: Session, transfer: Transfer) -> None:
-        now = _require_open(runtime, transfer, case)
+        now = _require_unchanged(session, runtime, transfer, case)
         transfer.claim_token = transfer.lease_until = None
         new_generation(transfer)
         transfer.certain_before = transfer.generation
@@ -145,50 +151,52 @@ def acknowledge(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -
 
 
 def _open_case(runtime: Runtime, transfer_id: int) -> _Case:
-    """Return what is to be looked into. Raises ``WrongState`` when the outcome is known."""
+    """Return what is to be looked into, unless its outcome is known or a worker has it."""
 
     def read(session: Session) -> _Case:
         transfer = session.get(Transfer, transfer_id) if transfer_id <= LARGEST_ID else None
         if transfer is None:
             raise errors.UnknownRefund(str(transfer_id))
-        if not _is_open(transfer):
-            raise errors.WrongState(state=transfer.state)
         assert transfer.gateway is not None
         assert transfer.charge_id is not None
-        attempts: Sequence[Attempt] = session.scalars(
-            select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
-        ).all()
         return _Case(
             id=transfer.id,
             gateway=transfer.gateway,
             charge_id=transfer.charge_id,
             amount=transfer.amount,
             currency=transfer.currency,
-            attempts=transfer.attempts,
-            earlier=earlier_calls(transfer, attempts),
+            earlier=_require_open(session, runtime, transfer),
         )
 
     return runtime.sessions.read(read)
 
 
-def _is_open(transfer: Transfer) -> bool:
-    return transfer.state == TransferState.PROCESSING and transfer.detail in OPEN
+def _require_open(session: Session, runtime: Runtime, transfer: Transfer) -> Earlier | None:
+    """Return the calls of *transfer* without a certain end.
 
-
-def _require_open(runtime: Runtime, transfer: Transfer, case: _Case) -> datetime:
-    """Refuse when the outcome is known by now or a worker has tried meanwhile; return the time."""
-    now = runtime.now()
-    if not _is_open(transfer):
+    Refuses when its outcome is known, and while a worker may be about to call.
+    """
+    if transfer.state != TransferState.PROCESSING or transfer.detail not in OPEN:
         raise errors.WrongState(state=transfer.state)
-    claimed = transfer.lease_until is not None and transfer.lease_until > now
-    if claimed or transfer.attempts != case.attempts:
+    if transfer.lease_until is not None and transfer.lease_until > runtime.now():
         raise errors.WorkerHasIt()
-    return now
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
+    ).all()
+    return earlier_calls(transfer, attempts)
 
 
-def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> tuple[Accepted, bool]:
-    """Return the refund or void that a person named, and whether it is by a call of ours."""
-    earlier = case.earlier
+def _require_unchanged(
+    session: Session, runtime: Runtime, transfer: Transfer, case: _Case
+) -> datetime:
+    """Refuse when something was tried since the *case* was opened; return the time."""
+    if _require_open(session, runtime, transfer) != case.earlier:
+        raise errors.WorkerHasIt()
+    return runtime.now()
+
+
+def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> tuple[Accepted, str | None]:
+    """Return the refund or void that a person named, and the reference that it carries."""
     try:
         gateway = runtime.gateways.get(case.gateway)
         if gateway_refund_id == case.charge_id:
@@ -196,7 +204,7 @@ def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> tuple[Acc
             if not charge.voided:
                 raise errors.NotThisRefund(reason="not_voided")
             _require_same(case, charge.id, charge.amount, charge.currency)
-            return Accepted.by_charge(charge), earlier is not None and earlier.void
+            return Accepted.by_charge(charge), None
         receipt = gateway.fetch(gateway_refund_id)
     except Rejected as error:
         raise errors.NotThisRefund(reason="unknown", found=error.message) from None
@@ -205,8 +213,7 @@ def _ask_for(runtime: Runtime, case: _Case, gateway_refund_id: str) -> tuple[Acc
     _require_same(case, receipt.charge_id, receipt.amount, receipt.currency)
     if receipt.state is ReceiptState.FAILED:
         raise errors.NotThisRefund(reason="failed", found=receipt.raw_status)
-    ours = () if earlier is None else earlier.references
-    return Accepted.by_refund(receipt), receipt.reference in ours
+    return Accepted.by_refund(receipt), receipt.reference
 
 
 def _require_same(case: _Case, charge_id: str, amount: int, currency: str) -> None:
@@ -216,21 +223,45 @@ def _require_same(case: _Case, charge_id: str, amount: int, currency: str) -> No
         raise errors.NotThisRefund(reason="other_amount", found=f"{amount} {currency}")
 
 
-def _is_booked(session: Session, transfer: Transfer, gateway_refund_id: str) -> bool:
-    """Return whether another transfer has this record of the gateway, or may have."""
-    booked = (
-        select(Transfer.id)
-        .outerjoin(Attempt, Attempt.transfer_id == Transfer.id)
-        .where(
-            Transfer.id != transfer.id,
-            Transfer.gateway == transfer.gateway,
-            or_(
-                Transfer.gateway_refund_id == gateway_refund_id,
-                Attempt.gateway_refund_id == gateway_refund_id,
-            ),
-        )
+def _take(
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    id_: str,
+    reference: str | None,
+    actor: Actor,
+) -> None:
+    """Let *transfer* have the gateway's record *id_*, or refuse when another one has it.
+
+    One that was found in the gateway's panel, and of which nobody has said yet for which items it
+    was, gives way: this is what it was for.
+    """
+    if reference is not None and _was_sent_by_another(session, transfer, reference):
+        raise errors.NotThisRefund(reason="booked", found=id_)
+    other = booked_by(session, transfer, id_)
+    if other is None:
+        return
+    if other.detail != Detail.OUTSIDE or other.order_ref != transfer.order_ref:
+        raise errors.NotThisRefund(reason="booked", found=id_)
+    other.poll_at = None
+    lifecycle.change(
+        session,
+        runtime,
+        other,
+        TransferState.REVERSED,
+        now=runtime.now(),
+        actor=actor,
+        action="in_shop",
+        why=f"It is the refund {transfer.refund_id}.",
     )
-    return session.scalar(booked.limit(1)) is not None
+
+
+def _was_sent_by_another(session: Session, transfer: Transfer, reference: str) -> bool:
+    """Return whether another transfer has sent something under this *reference*."""
+    sent = select(Attempt.id).where(
+        Attempt.transfer_id != transfer.id, Attempt.reference == reference
+    )
+    return session.scalar(sent.limit(1)) is not None
 
 
 def _require_not_there(runtime: Runtime, case: _Case) -> None:

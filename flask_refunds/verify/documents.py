@@ -209,7 +209,10 @@ def gateway_ids(session: Session) -> Iterator[Finding]:
             literal(1),
             count,
         )
-        .where(Transfer.gateway_refund_id.is_not(None))
+        .where(
+            Transfer.gateway_refund_id.is_not(None),
+            Transfer.state != TransferState.REVERSED,  # it has let it go
+        )
         .group_by(Transfer.gateway, Transfer.gateway_refund_id)
         .having(count > 1),
     )

@@ -127,6 +127,17 @@ def keys_are_kept(facts: Facts) -> Iterator[Violation]:
                 )
 
 
+def ids_are_booked_once(facts: Facts) -> Iterator[Violation]:
+    """No record of the gateway stands on two transfers."""
+    owners: dict[str, Move] = {}
+    for move in facts.moves:
+        if move.gateway_id is None or move.state is TransferState.REVERSED:
+            continue
+        first = owners.setdefault(move.gateway_id, move)
+        if first is not move:
+            yield _of(move, "booked_twice", f"{move.gateway_id} is on {first.transfer_id} too")
+
+
 def comes_to_an_end(facts: Facts) -> Iterator[Violation]:
     """Every transfer is completed or failed, or waits for a person, and says why."""
     for move in facts.moves:
@@ -172,6 +183,7 @@ ALWAYS: tuple[Rule, ...] = (
     accounts_tie,
     ledger_ties,
     keys_are_kept,
+    ids_are_booked_once,
 )
 AT_REST: tuple[Rule, ...] = (comes_to_an_end, books_match_the_gateway, sums_tie)
 

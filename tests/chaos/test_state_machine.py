@@ -212,9 +212,9 @@ class Life(RuleBasedStateMachine):
         """A person names a record of the sale, be it the right one or not."""
         chosen = _picked(self.world.transfers(_OPEN), pick)
         if chosen is not None:
-            sale = self.world.gateway.sale(chosen.charge_id)
+            sale = self.world.gateway.sale(chosen.charge_id or "")
             named = _picked([sale["id"], *(each["id"] for each in sale["refunds"])], which)
-            self._say(resolving.adopt, chosen.id, gateway_refund_id=named)
+            self._say(resolving.adopt, chosen.id, gateway_refund_id=str(named))
 
     def _say(self, word: Callable[..., object], transfer_id: int, **said: str) -> None:
         with self.world.context() as runtime:
@@ -269,11 +269,18 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         pick=picks,
-        place=st.sampled_from([("after", ("inspect",)), ("after", MOVES)]),
+        place=st.sampled_from(
+            [("before", ("inspect",)), ("after", ("inspect",)), ("after", MOVES)]
+        ),
         fault=st.none() | st.sampled_from(FAULTS),
+        declined=st.booleans(),
     )
     def be_overtaken(
-        self, pick: int, place: tuple[Where, tuple[str, ...]], fault: dict[str, Any] | None
+        self,
+        pick: int,
+        place: tuple[Where, tuple[str, ...]],
+        fault: dict[str, Any] | None,
+        declined: bool,
     ) -> None:
         """The worker stands still until its lease is over and another one has been there."""
         chosen = self._next(pick)
@@ -284,6 +291,8 @@ class Life(RuleBasedStateMachine):
             self.world.advance(self.world.runtime.config.lease + 1)
             if fault is not None:
                 self.world.gateway.fault(operation="find", **fault)
+            elif declined:
+                self.world.gateway.fault("decline", "refund", code="2005")
             self.world.work(chosen)
             self.world.gateway.clear_faults()
 
@@ -343,7 +352,12 @@ class Life(RuleBasedStateMachine):
         made = self.world.transfers(Transfer.gateway_refund_id.is_not(None))
         chosen = _picked(made, pick)
         if chosen is not None:
-            self.world.tell(kind, chosen.gateway_refund_id)
+            self.world.tell(kind, str(chosen.gateway_refund_id))
+
+    @rule()
+    def webhooks_come_about_every_sale(self) -> None:
+        for sale in self._sales():
+            self.world.tell("transaction_disbursed", sale)
 
     @rule(pick=picks, cents=st.sampled_from([123, 700]))
     def somebody_refunds_in_the_panel(self, pick: int, cents: int) -> None:

@@ -373,7 +373,7 @@ def test_one_gateway_id_belongs_to_one_transfer(lived: Workshop, tmp_path: Path)
 
         assert (total.ledger, total.gateway) == (4234, 1234)  # booked twice, and there once
 
-        assert findings.keys() == {"gateway_id_twice", "posting_gateway"}
+        assert findings.keys() == {"gateway_id_twice", "posting_copy"}
         assert findings["gateway_id_twice"].refs == (
             ("gateway_id", str(shop.transfer(1).gateway_refund_id)),
             ("transfer", "1"),
