@@ -42,12 +42,13 @@ PANEL = "Gateway"
 """Who made it, as far as anybody knows."""
 
 
-def needs_all(bundle: OrderBundle) -> bool:
-    """Return whether all refunds of an order must be seen to tell which of them the shop has.
+def needs_all(bundle: OrderBundle, wanted: Sequence[Given]) -> bool:
+    """Return whether all refunds of an order must be seen to tell which of *wanted* the shop has.
 
-    Its books have some without the gateway's id, and each of these stands for one refund only.
+    Its books have one of the amount without the gateway's id, which stands for one refund only.
     """
-    return any(is_nameless(prior) for prior in bundle.prior)
+    amounts = {given.amount for given in wanted}
+    return any(is_nameless(prior) and prior.amount in amounts for prior in bundle.prior)
 
 
 def take_up(

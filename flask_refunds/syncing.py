@@ -219,7 +219,7 @@ def _of_order(
     runtime: Runtime, order_ref: str, wanted: Sequence[Given], *, dry: bool
 ) -> list[Found]:
     bundle = runtime.sessions.read(lambda s: read_bundle(s, runtime.storefront, order_ref))
-    everything = tuple(_all_of(runtime, bundle)) if needs_all(bundle) else ()
+    everything = tuple(_all_of(runtime, bundle)) if needs_all(bundle, wanted) else ()
     work = partial(
         take_up,
         runtime=runtime,
