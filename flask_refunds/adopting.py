@@ -4,14 +4,11 @@ One order at a time, under its lock. What is adopted counts at once, and a perso
 for which items it was (:mod:`flask_refunds.confirming`).
 """
 
-import hashlib
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle, signals
@@ -23,11 +20,10 @@ from flask_refunds.models import (
     REF_LENGTH,
     Account,
     Allocation,
-    Attempt,
     Refund,
     Transfer,
 )
-from flask_refunds.outcomes import UNRESOLVED, VOID
+from flask_refunds.ours import known_to_us, token_of
 from flask_refunds.outside import Found, Given, Outcome, age, is_nameless, match_by_amount
 from flask_refunds.planning import PlannedLine
 from flask_refunds.policy import SYSTEM
@@ -46,82 +42,13 @@ PANEL = "Gateway"
 """Who made it, as far as anybody knows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """Gateway ids that are not to be adopted.
+def needs_all(bundle: OrderBundle, wanted: Sequence[Given]) -> bool:
+    """Return whether all refunds of an order must be seen to tell which of *wanted* the shop has.
 
-    ``disowned`` are those of which people said that the shop's own books have them, ``unbooked``
-    carry the reference of a transfer that counts as failed.
+    Its books have one of the amount without the gateway's id, which stands for one refund only.
     """
-
-    ours: frozenset[str]
-    disowned: frozenset[str]
-    unbooked: frozenset[str]
-
-
-def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Known:
-    """Return which of *given* at *gateway* we made, may have made just now, or adopted before.
-
-    Ours is what has an id or a reference of ours, and a void while one of ours may have been the
-    one: a failed transfer certainly made none. Our intent is committed before the gateway hears
-    of it, so that nothing of ours can be there without being known.
-    """
-    charges, ids = {each.charge_id for each in given}, {each.id for each in given}
-    known: set[str | None] = set()
-    references: set[str | None] = set()
-    failed: set[str | None] = set()
-    disowned, voiding = set(), set()
-    for transfer in session.execute(
-        select(Transfer.gateway_refund_id, Transfer.reference, Transfer.state).where(
-            Transfer.gateway == gateway,
-            or_(Transfer.charge_id.in_(charges), Transfer.gateway_refund_id.in_(ids)),
-        )
-    ):
-        known.add(transfer.gateway_refund_id)
-        references.add(transfer.reference)
-        if transfer.state == TransferState.REVERSED:
-            disowned.add(transfer.gateway_refund_id)
-        if transfer.state == TransferState.FAILED:
-            failed.add(transfer.reference)
-    for attempt in session.execute(
-        select(
-            Attempt.gateway_refund_id,
-            Attempt.reference,
-            Attempt.operation,
-            Attempt.outcome,
-            Transfer.charge_id,
-            Transfer.state,
-        )
-        .join(Transfer, Transfer.id == Attempt.transfer_id)
-        .where(Transfer.gateway == gateway, Transfer.charge_id.in_(charges))
-    ):
-        known.add(attempt.gateway_refund_id)
-        references.add(attempt.reference)
-        if attempt.state == TransferState.FAILED:
-            failed.add(attempt.reference)
-        elif attempt.operation == VOID and attempt.outcome in UNRESOLVED:
-            voiding.add(attempt.charge_id)
-    for found in (references, failed):
-        found.discard(None)
-    return Known(
-        ours=frozenset(
-            each.id
-            for each in given
-            if each.id in known
-            or each.reference in references
-            or (each.operation == VOID and each.charge_id in voiding)
-        ),
-        disowned=frozenset(id_ for id_ in disowned if id_ is not None),
-        unbooked=frozenset(g.id for g in given if g.took_money and g.reference in failed),
-    )
-
-
-def needs_all(bundle: OrderBundle) -> bool:
-    """Return whether all refunds of an order must be seen to tell which of them the shop has.
-
-    Its books have some without the gateway's id, and each of these stands for one refund only.
-    """
-    return any(is_nameless(prior) for prior in bundle.prior)
+    amounts = {given.amount for given in wanted}
+    return any(is_nameless(prior) and prior.amount in amounts for prior in bundle.prior)
 
 
 def take_up(
@@ -249,8 +176,7 @@ def _adopt(
 def _document(
     bundle: OrderBundle, lines: Sequence[PlannedLine], given: Given, now: datetime
 ) -> Refund:
-    # One token for each id: the table itself refuses to adopt anything a second time.
-    once = hashlib.sha256(f"{given.gateway} {given.operation} {given.id}".encode()).hexdigest()
+    once = token_of(given)
     return Refund(
         **of_order(bundle.order),
         amount=given.amount,

@@ -116,10 +116,14 @@ class Movement:
 
     @property
     def may_retry(self) -> bool:
-        """Whether it failed and nothing took its place: it may be retried, or paid otherwise."""
+        """Whether it failed and nothing took its place: it may be retried, or paid otherwise.
+
+        Not while money may have moved beside the books.
+        """
         return (
             self.method is Method.CARD
             and self.state is TransferState.FAILED
+            and self.detail is not Detail.CONFLICT
             and self.replaced_by is None
         )
 

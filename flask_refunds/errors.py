@@ -219,6 +219,18 @@ class WrongState(Refusal):
         self.state = state
 
 
+class InConflict(Refusal):
+    """Money may have moved beside the books, and nobody has said that this is settled."""
+
+
+class PaidAlready(Refusal):
+    """The gateway may have paid this already; ``found`` is its refund, or what it says."""
+
+    def __init__(self, *, found: str) -> None:
+        super().__init__(f"the gateway may have paid it already: {found}")
+        self.found = found
+
+
 class WorkerHasIt(Refusal):
     """A worker is asking the gateway about it at this moment."""
 

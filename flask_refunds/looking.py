@@ -6,8 +6,9 @@ certain end is looked for by its own reference, of whatever generation it was.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from flask_refunds import logs
+from flask_refunds import errors, logs
 from flask_refunds.gateways.base import (
     Ambiguous,
     Declined,
@@ -33,6 +34,24 @@ from flask_refunds.outcomes import (
     Wait,
 )
 from flask_refunds.runtime import Runtime
+from flask_refunds.states import Detail
+
+
+class Sought(Protocol):
+    """What to look for at the gateway."""
+
+    @property
+    def transfer_id(self) -> int: ...
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def charge_id(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
 
 
 def earlier_calls(transfer: Transfer, attempts: Sequence[Attempt]) -> Earlier | None:
@@ -60,7 +79,7 @@ def _is_open(transfer: Transfer, attempt: Attempt) -> bool:
 
 
 def look_first(
-    runtime: Runtime, gateway: RefundGateway, claim: Claim, earlier: Earlier
+    runtime: Runtime, gateway: RefundGateway, claim: Sought, earlier: Earlier
 ) -> Outcome | None:
     """Return what became of the *earlier* calls; ``None`` when certainly none of them landed."""
     try:
@@ -77,6 +96,27 @@ def look_first(
     if not over:
         return Look(code="window", message="A late answer may still land.")
     return Wait.with_new_key() if earlier.key_spent else None
+
+
+def require_unpaid(
+    runtime: Runtime, gateway: RefundGateway, sought: Sought, earlier: Earlier
+) -> None:
+    """Refuse unless certainly none of the *earlier* calls landed, nor can land any more.
+
+    Raises :exc:`~flask_refunds.errors.PaidAlready`, :exc:`~flask_refunds.errors.TooEarly` and
+    :exc:`~flask_refunds.errors.GatewaySilent`.
+    """
+    outcome = look_first(runtime, gateway, sought, earlier)
+    if isinstance(outcome, Accepted):
+        raise errors.PaidAlready(found=outcome.gateway_refund_id)
+    if not isinstance(outcome, Look):
+        return
+    if outcome.detail is Detail.UNDECIDED:
+        raise errors.PaidAlready(found=outcome.message)
+    ends = window_ends(runtime, gateway, earlier)
+    if runtime.now() < ends:
+        raise errors.TooEarly(until=ends)
+    raise errors.GatewaySilent(outcome.message)
 
 
 def look_after(gateway: RefundGateway, claim: Claim, refusal: Declined | Rejected) -> Outcome:
@@ -101,7 +141,7 @@ def window_ends(runtime: Runtime, gateway: RefundGateway, earlier: Earlier) -> d
     return earlier.called_at + call_may_begin(runtime) + wait
 
 
-def _find(gateway: RefundGateway, claim: Claim, earlier: Earlier | None) -> Outcome | None:
+def _find(gateway: RefundGateway, claim: Sought, earlier: Earlier | None) -> Outcome | None:
     if earlier is not None and earlier.void:
         charge = gateway.inspect(claim.charge_id)
         if charge.voided and charge.amount == claim.amount:

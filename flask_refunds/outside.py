@@ -61,7 +61,8 @@ class Given:
 class Outcome(StrEnum):
     """What became of a refund or void that our books do not have.
 
-    ``FAILED_HERE`` carries the reference of a transfer of ours that counts as failed.
+    ``FAILED_HERE`` is of a transfer of ours that counts as failed, and ``REOPENED`` too: its
+    worker looks again. ``TWICE`` is of one that has another refund of the gateway already.
     ``IN_SHOP``: the shop's own books have it, by the gateway's id; ``MATCHED``: they have one of
     this amount, without an id. ``NEVER_CAPTURED``: a void of what was only authorized, and the
     shop counts it as paid.
@@ -69,6 +70,8 @@ class Outcome(StrEnum):
 
     ADOPTED = "adopted"
     FAILED_HERE = "failed_here"
+    REOPENED = "reopened"
+    TWICE = "twice"
     IN_SHOP = "in_shop"
     MATCHED = "matched_by_amount"
     OTHER_CURRENCY = "other_currency"

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,7 +35,7 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
     elif isinstance(outcome, Accepted):
         accept(session, runtime, transfer, outcome, now)
         if _accepted_meanwhile(session, attempt):
-            _flag(session, runtime, transfer, now, "The gateway has made it more than once.")
+            flag(session, runtime, transfer, now, "The gateway has made it more than once.")
     elif isinstance(outcome, Refused):
         transfer.failure_code, transfer.failure_message = _short(outcome.code), outcome.message
         lifecycle.change(
@@ -246,9 +247,9 @@ def _keep_late_answer(
     elif isinstance(outcome, Accepted):
         known = transfer.gateway_refund_id == outcome.gateway_refund_id
         if not known and transfer.state == TransferState.FAILED:
-            _reopen(session, runtime, transfer, now)
+            reopen(session, runtime, transfer, now)
         elif not known:
-            _flag(
+            flag(
                 session,
                 runtime,
                 transfer,
@@ -260,21 +261,30 @@ def _keep_late_answer(
         and transfer.state == TransferState.FAILED
         and attempt.called_at is not None  # else it has called nothing
     ):
-        _reopen(session, runtime, transfer, now)
+        reopen(session, runtime, transfer, now)
 
 
-def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetime) -> None:
+def reopen(
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    now: datetime,
+    *,
+    why: str = "An answer that came late says that the money may have gone back after all.",
+    data: dict[str, Any] | None = None,
+) -> None:
     """Have a failed transfer looked at again: its money has moved after all, or may have.
 
     When it was replaced, or its money was given back another way, a person has to settle it.
     """
     if transfer not in lifecycle.current_transfers(transfer.refund):
-        _flag(
+        flag(
             session,
             runtime,
             transfer,
             now,
             "It was replaced, and the gateway may have paid it too.",
+            data=data,
         )
         return
     new_generation(transfer)
@@ -288,15 +298,17 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
             actor=SYSTEM,
             action="reopened",
             detail=Detail.OUTCOME_UNKNOWN,
-            why="An answer that came late says that the money may have gone back after all.",
+            why=why,
+            data=data,
         )
     except AboveBalance:
-        _flag(
+        flag(
             session,
             runtime,
             transfer,
             now,
             "The gateway may have paid what was given back otherwise.",
+            data=data,
         )
         return
     transfer.failure_code = transfer.failure_message = transfer.failed_at = None
@@ -304,7 +316,15 @@ def _reopen(session: Session, runtime: Runtime, transfer: Transfer, now: datetim
     transfer.waiting_since = now
 
 
-def _flag(session: Session, runtime: Runtime, transfer: Transfer, now: datetime, why: str) -> None:
+def flag(
+    session: Session,
+    runtime: Runtime,
+    transfer: Transfer,
+    now: datetime,
+    why: str,
+    *,
+    data: dict[str, Any] | None = None,
+) -> None:
     """Mark money that moved beside the books, for a person to settle."""
     transfer.detail, transfer.waiting_since = Detail.CONFLICT, now
     lifecycle.record(
@@ -316,4 +336,5 @@ def _flag(session: Session, runtime: Runtime, transfer: Transfer, now: datetime,
         actor=SYSTEM,
         action=lifecycle.CONFLICT,
         why=why,
+        data=data,
     )

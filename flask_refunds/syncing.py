@@ -5,19 +5,21 @@ the lock of its order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from flask_refunds import logs
-from flask_refunds.adopting import known_to_us, needs_all, take_up
+from flask_refunds.adopting import needs_all, take_up
 from flask_refunds.errors import ConfigurationError, RefundsError
 from flask_refunds.gateways.base import GatewayError, ListsRefunds, VoidReceipt
 from flask_refunds.models import Gateway
+from flask_refunds.ours import Owner, known_to_us, take_notice
 from flask_refunds.outcomes import VOID
 from flask_refunds.outside import Found, Given, Outcome
 from flask_refunds.runtime import Runtime
@@ -67,7 +69,12 @@ class Synced:
         )
 
 
-_FOR_PERSON = frozenset(Outcome) - {Outcome.IN_SHOP, Outcome.MATCHED, Outcome.UNKNOWN_SALE}
+_FOR_PERSON = frozenset(Outcome) - {
+    Outcome.IN_SHOP,
+    Outcome.MATCHED,
+    Outcome.REOPENED,
+    Outcome.UNKNOWN_SALE,
+}
 """A sale that is unknown here may be another shop's of the same merchant."""
 
 
@@ -118,7 +125,7 @@ def _look(
     relevant = [each for each in listed if each.took_money or each.operation == VOID]
     strangers, unbooked = _unknown(runtime, name, relevant)
     found, problems = _take_up(runtime, name, strangers, dry=dry)
-    found += [Found(given=each, outcome=Outcome.FAILED_HERE) for each in unbooked]
+    found += _take_notice(runtime, unbooked, problems, dry=dry)
     if not problems and not dry and start <= usual:
         _remember(runtime, name, end)
     return looked(
@@ -140,18 +147,18 @@ def _beginning(session: Session, *, name: str, end: datetime) -> datetime:
 
 def _unknown(
     runtime: Runtime, name: str, listed: Sequence[Given]
-) -> tuple[list[Given], list[Given]]:
-    """Return what of *listed* is not ours, and what is ours and counts as failed here.
+) -> tuple[list[Given], list[tuple[Owner, Given]]]:
+    """Return what of *listed* is not ours, and what is ours and took money beside our books.
 
     As far as can be told without a lock.
     """
     strangers: list[Given] = []
-    unbooked: list[Given] = []
+    unbooked: list[tuple[Owner, Given]] = []
     for start in range(0, len(listed), AT_ONCE):
         part = listed[start : start + AT_ONCE]
         known = runtime.sessions.read(partial(known_to_us, gateway=name, given=part))
         strangers += [each for each in part if each.id not in known.ours]
-        unbooked += [each for each in part if each.id in known.unbooked]
+        unbooked += [(known.unbooked[e.id], e) for e in part if e.id in known.unbooked]
     return strangers, unbooked
 
 
@@ -172,19 +179,47 @@ def _take_up(
             outcome = Outcome.SEVERAL_ORDERS if refs else Outcome.UNKNOWN_SALE
             found.append(Found(given=given, outcome=outcome, order_refs=refs))
     for order_ref, wanted in of_orders.items():
-        try:
+        with _guarded(order_ref, problems):
             found += _of_order(runtime, order_ref, wanted, dry=dry)
-        except (RefundsError, GatewayError) as error:
-            logs.warning("sync_failed", order=order_ref, reason=error)
-            problems.append(f"order {order_ref}: {error}")
     return found, problems
+
+
+def _take_notice(
+    runtime: Runtime,
+    unbooked: Sequence[tuple[Owner, Given]],
+    problems: list[str],
+    *,
+    dry: bool,
+) -> list[Found]:
+    found: list[Found] = []
+    for owner, given in unbooked:
+        work = partial(take_notice, runtime=runtime, owner=owner, given=given, dry=dry)
+        with _guarded(owner.order_ref, problems):
+            seen = runtime.sessions.read(work) if dry else runtime.sessions.transact(work)
+            found += [] if seen is None else [seen]
+    return found
+
+
+@contextmanager
+def _guarded(order_ref: str, problems: list[str]) -> Iterator[None]:
+    """Note what cannot be done with one order among the *problems*: the others go on."""
+    try:
+        yield
+    except (RefundsError, GatewayError) as error:
+        problem = str(error)
+    except DBAPIError as error:  # its own words have the rows, and with them the customer
+        problem = f"the database does not take it ({type(error.orig).__name__})"
+    else:
+        return
+    logs.warning("sync_failed", order=order_ref, reason=problem)
+    problems.append(f"order {order_ref}: {problem}")
 
 
 def _of_order(
     runtime: Runtime, order_ref: str, wanted: Sequence[Given], *, dry: bool
 ) -> list[Found]:
     bundle = runtime.sessions.read(lambda s: read_bundle(s, runtime.storefront, order_ref))
-    everything = tuple(_all_of(runtime, bundle)) if needs_all(bundle) else ()
+    everything = tuple(_all_of(runtime, bundle)) if needs_all(bundle, wanted) else ()
     work = partial(
         take_up,
         runtime=runtime,

@@ -37,6 +37,7 @@ class PayOtherwiseForm(OwnForm):
 
     other_kind = SelectField(lazy_gettext("Given back by"), validate_choice=False)
     reference = StringField(lazy_gettext("Reference (optional)"), [at_most(255)])
+    despite_dispute = BooleanField(lazy_gettext("Give back although the sale is disputed"))
     why = StringField(lazy_gettext("Note (optional)"), [at_most(LONGEST_WHY)])
 
     def __init__(self, **values: Any) -> None:
@@ -99,6 +100,7 @@ def _pay_otherwise(
         kind=form.other_kind.data or "",
         reference=(form.reference.data or "").strip(),
         why=(form.why.data or "").strip(),
+        despite_dispute=bool(form.despite_dispute.data),
     )
     return gettext("Recorded: the money went back by other means.")
 

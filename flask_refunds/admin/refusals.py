@@ -148,6 +148,14 @@ def _gateway_has_it(error: Any) -> str:
     )
 
 
+def _paid_already(error: Any) -> str:
+    return gettext(
+        "The gateway may have paid this already: %(found)s. Choose “Retry”: it is looked for, "
+        "and not paid twice.",
+        found=error.found,
+    )
+
+
 _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     errors.UnknownOrder: (404, "The shop has no such order."),
     errors.UnknownCustomer: (404, "The shop has no such customer."),
@@ -198,6 +206,11 @@ _WORDS: dict[type, tuple[int, str | Callable[[Any], str]]] = {
     ),
     errors.NotThisRefund: (422, _not_this),
     errors.GatewayHasIt: (409, _gateway_has_it),
+    errors.PaidAlready: (409, _paid_already),
+    errors.InConflict: (
+        409,
+        "The gateway may have paid this. Compare with its panel; then say “I have settled this”.",
+    ),
     errors.WrongState: (409, _wrong_state),
     errors.Refusal: (422, "This was refused. Nothing was refunded."),
     errors.Busy: (

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from flask_refunds import correcting, dossier, issuing, money
+from flask_refunds import correcting, dossier, errors, issuing, money
 from flask_refunds.admin.presenting import failure_text
 from flask_refunds.cli.group import services
 from flask_refunds.cli.printing import json_option, print_json, print_table
@@ -130,6 +130,8 @@ def retry(
         )
         _, move = dossier.read_movement(runtime, transfer)
     elif not move.may_retry:
+        if move.may_acknowledge:
+            raise errors.InConflict()
         raise click.ClickException(f"Transfer {transfer} is {move.state}: it cannot be retried.")
     if as_json:
         state = {"transfer": transfer, "state": move.state, "generation": move.generation}

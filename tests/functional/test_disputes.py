@@ -6,12 +6,23 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.functional.conftest import Shop
-from tests.functional.desk_forms import DESK, RETRY, actions_of, opened, send, transfer_of, url
+from tests.functional.desk_forms import (
+    DESK,
+    OTHERWISE,
+    RETRY,
+    actions_of,
+    failed,
+    opened,
+    send,
+    transfer_of,
+    url,
+)
 from tests.functional.pages import Answer, Modal, form_of, text_of
 
 CARD = {"to_card": "y", "reason": "returned", "everything": "y"}
 WARNING = "This will fail: The customer disputes this sale"
 BOX = "Refund although the sale is disputed"
+OTHER_BOX = "Give back although the sale is disputed"
 
 
 @pytest.fixture
@@ -170,3 +181,34 @@ def test_a_retry_of_another_failure_has_no_box(shop: Shop, admin: FlaskClient) -
 
     assert "despite_dispute" not in opened(admin, url(transfer_id, RETRY))
     assert BOX not in admin.get(url(transfer_id, RETRY)).text
+
+
+# ------------------------------------------------------------------ at other means
+
+
+def test_other_means_ask_for_the_consent(shop: Shop, sale: str, admin: FlaskClient) -> None:
+    refund_id, transfer_id = disputed(shop)
+    page = text_of(admin.get(url(transfer_id, OTHERWISE)).text)
+    assert OTHER_BOX in page
+    assert "what you give back by other means comes on top" in page
+    before = actions_of(shop, refund_id)
+
+    refused = send(admin, url(transfer_id, OTHERWISE), other_kind="cash", reference="kept words")
+
+    assert refused.status_code == 422
+    assert "Look at the dispute; to refund anyway, tick the box." in refused.text
+    assert "kept words" in refused.text
+    assert actions_of(shop, refund_id) == before
+    consent = {"other_kind": "cash", "despite_dispute": "y"}
+    answer = send(admin, url(transfer_id, OTHERWISE), **consent)
+    assert answer.status_code == 303
+    assert transfer_of(shop, refund_id, 1).state == "completed"
+    assert "Also if the customer disputes the sale." in text_of(
+        admin.get(answer.headers["Location"]).text
+    )
+
+
+def test_other_means_after_another_failure_have_no_box(shop: Shop, admin: FlaskClient) -> None:
+    _, transfer_id = failed(shop)
+
+    assert "despite_dispute" not in admin.get(url(transfer_id, OTHERWISE)).text

@@ -67,6 +67,33 @@ def test_a_retry_with_a_persons_word_refunds_and_remembers_it(any_shop: Workshop
     assert told == {"despite_dispute": True}
 
 
+def test_the_word_is_for_one_retry(any_shop: Workshop) -> None:
+    ticket = disputed(any_shop)
+    any_shop.do(correcting.retry, ticket.id, AGENT, despite_dispute=True)
+    any_shop.gateway.fault("decline", "refund")
+    any_shop.do(process, ticket.id)
+    assert ticket.now.failure_code != "disputed"
+
+    any_shop.do(correcting.retry, ticket.id, AGENT)
+    any_shop.do(process, ticket.id)
+
+    assert (ticket.now.state, ticket.now.failure_code) == (TransferState.FAILED, "disputed")
+    assert ticket.now.dispute_accepted_at is None
+    assert ticket.audit["total_given_back"] == 0
+
+
+def test_paying_otherwise_needs_a_persons_word_too(any_shop: Workshop) -> None:
+    ticket = disputed(any_shop)
+    with pytest.raises(errors.DisputeNotAccepted):
+        any_shop.do(correcting.pay_otherwise, ticket.id, AGENT, kind="cash")
+    assert "paid_otherwise" not in any_shop.rows(select(Event.action))
+
+    any_shop.do(correcting.pay_otherwise, ticket.id, AGENT, kind="cash", despite_dispute=True)
+
+    (told,) = any_shop.rows(select(Event.data).where(Event.action == "paid_otherwise"))
+    assert told == {"despite_dispute": True}
+
+
 def test_a_word_given_at_issue_counts(shop: Workshop) -> None:
     order_ref, (sale,) = shop.sell(3000)
     shop.gateway.dispute(sale)

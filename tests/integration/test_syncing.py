@@ -453,21 +453,6 @@ def test_a_void_in_the_panel_after_one_of_ours_failed_is_adopted(patient: Worksh
     assert account(patient, ticket.order_ref).committed == 2000
 
 
-def test_a_refund_of_ours_that_counts_as_failed_is_for_people(patient: Workshop) -> None:
-    ticket = patient.refund_of(2000, part=500)
-    patient.gateway.fault("drop_after", "refund")
-    patient.do(process, ticket.id)
-    fail(patient, ticket.id)
-
-    found = synced(patient)
-
-    ((refund_id, outcome),) = outcomes(found).items()
-    assert outcome is Outcome.FAILED_HERE
-    assert found.needs_person
-    assert [each["id"] for each in ticket.audit["refunds"]] == [refund_id]
-    assert len(patient.rows(select(Transfer))) == 1
-
-
 # What the shop's own books have.
 
 
@@ -501,6 +486,28 @@ def test_what_the_shop_has_without_an_id_stands_for_one_refund_of_its_amount(
 
     assert outcomes(later) == {second: Outcome.ADOPTED}
     assert left(keeping, order_ref) == 2000
+
+
+def test_a_payment_that_the_gateway_does_not_know_holds_up_only_what_may_be_its(
+    keeping: Workshop,
+) -> None:
+    order_ref, (old, sale) = keeping.sell(1000, 2000)
+    note(keeping, order_ref, 500)
+    with keeping.app.app_context():
+        of_old = update(Payment).where(Payment.transaction_id == old)
+        db.session.execute(of_old.values(transaction_id="gone"))
+        db.session.commit()
+    stranger = outside(keeping, sale, "7.00")
+
+    assert outcomes(synced(keeping)) == {stranger: Outcome.ADOPTED}
+
+    (until,) = keeping.rows(select(Gateway.synced_until))
+    assert until is not None
+    outside(keeping, sale, "5.00")  # this may be the one that the shop has, or another one
+    (looked,) = synced(keeping).gateways
+    assert len(looked.problems) == 1
+    assert looked.found == ()
+    assert keeping.rows(select(Gateway.synced_until)) == [until]
 
 
 def test_what_people_say_is_in_the_shops_records_is_released_and_not_adopted_again(
