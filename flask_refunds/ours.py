@@ -65,6 +65,7 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
     charges, ids = {each.charge_id for each in given}, {each.id for each in given}
     booked: set[str | None] = set()
     disowned: set[str | None] = set()
+    standing: set[str | None] = set()
     owners: dict[str | None, Owner] = {}
     voiding: set[str | None] = set()
     transfer_of = (Transfer.id.label("transfer_id"), Transfer.order_ref, Transfer.state)
@@ -76,8 +77,8 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
     ):
         booked.add(transfer.gateway_refund_id)
         owners[transfer.reference] = Owner.of(transfer)
-        if transfer.state == TransferState.REVERSED:
-            disowned.add(transfer.gateway_refund_id)
+        gone = transfer.state == TransferState.REVERSED
+        (disowned if gone else standing).add(transfer.gateway_refund_id)
     for attempt in session.execute(
         select(
             Attempt.gateway_refund_id,
@@ -115,7 +116,7 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
             or owned[each.id] is not None
             or (each.operation == VOID and each.charge_id in voiding)
         ),
-        disowned=frozenset(id_ for id_ in disowned if id_ is not None),
+        disowned=frozenset(id_ for id_ in disowned - standing if id_ is not None),
         unbooked={
             each.id: owner
             for each in given

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from flask_refunds import confirming, correcting, errors, hinting, processing, recording, resolving
 from flask_refunds.gateways.base import GatewayEvent
 from flask_refunds.models import Gateway, Transfer
+from flask_refunds.ours import known_to_us
 from flask_refunds.outcomes import Accepted, Claim
+from flask_refunds.outside import Given
 from flask_refunds.processing import process
 from flask_refunds.reconciling import due, poll, sweep
 from flask_refunds.runtime import GatewayRegistry
@@ -216,6 +218,11 @@ def test_what_was_found_outside_can_be_the_one_that_nobody_knew_of(
     ticket.given_back_once()
     assert bench.do(verify) == []
     assert outcomes(synced(bench.shop)) == {}
+    (given,) = [Given.of("braintree", bench.runtime.gateways.get("braintree").fetch(made))]
+    known = bench.do(
+        lambda runtime: runtime.sessions.read(lambda s: known_to_us(s, "braintree", [given]))
+    )
+    assert (known.ours, known.disowned) == ({made}, frozenset())
 
 
 def test_a_confirmed_outside_refund_gives_way_to_nobody(bench: Bench) -> None:
