@@ -263,6 +263,19 @@ def test_a_refund_that_found_its_owner_leaves_no_room(bench: Bench) -> None:
     assert bench.do(verify) == []
 
 
+def test_nor_does_one_that_failed_late(bench: Bench) -> None:
+    ticket = bench.shop.refund_of(3000, part=1000)
+    slow = declined(bench, ticket)
+    in_cash(bench.shop, ticket.order_ref, 3000)
+    made = outside(bench.shop, ticket.sale, "10.00")
+    found = found_outside(bench.shop, made)
+    bench.shop.gateway.decline_settlement(made)
+    bench.clock.advance(5)
+    bench.do(poll, found.id)
+    record(bench, slow, NO_ANSWER)
+    assert bench.needs(ticket) == {"failed", "conflict"}
+
+
 # Other means, after all
 
 
