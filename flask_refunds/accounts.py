@@ -66,6 +66,20 @@ def booked_by(session: Session, transfer: Transfer, gateway_refund_id: str) -> T
     ).first()
 
 
+def voided_by_another(session: Session, transfer: Transfer) -> bool:
+    """Return whether a void of the sale was found that is not of *transfer*.
+
+    The money is back already then, and were a void of ours announced now, the gateway's answer
+    could not be told from that one's. One of the shop's own books (Reversed) counts too.
+    """
+    booked = select(Transfer.id).where(
+        Transfer.gateway == transfer.gateway,
+        Transfer.gateway_refund_id == transfer.charge_id,
+        Transfer.id != transfer.id,
+    )
+    return session.scalar(booked.limit(1)) is not None
+
+
 def reserve(account: Account, amount: int) -> None:
     """Count *amount* minor units as given back.
 
@@ -81,6 +95,14 @@ def reserve(account: Account, amount: int) -> None:
 def release(account: Account, amount: int) -> None:
     """Give *amount* minor units back to the balance."""
     account.committed -= amount
+
+
+def recount(account: Account) -> None:
+    """Take back the room that money made which was given back outside, above what was captured.
+
+    What is committed stays covered.
+    """
+    account.paid = max(account.captured, account.prior + account.committed)
 
 
 def _require_transaction(session: Session) -> None:

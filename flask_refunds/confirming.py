@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from flask_refunds import errors, lifecycle
-from flask_refunds.accounts import lock
+from flask_refunds.accounts import lock, recount
 from flask_refunds.issuing import add_lines, take_over
 from flask_refunds.models import LARGEST_ID, Account, Allocation, Transfer
 from flask_refunds.planning import RefundRequest, Selection, Standing, plan_lines
@@ -144,6 +144,7 @@ def disown(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> Non
         try:
             bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
         except errors.UnknownOrder:
+            recount(account)
             return
         take_over(account, standing_of(session, runtime, bundle, account))
 

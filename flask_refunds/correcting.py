@@ -1,17 +1,17 @@
 """What a person may do about a transfer: retry, pay by other means instead, take back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import errors, ledger, lifecycle
-from flask_refunds.accounts import lock
+from flask_refunds.accounts import lock, recount, voided_by_another
 from flask_refunds.deciding import DISPUTED
 from flask_refunds.entitlement import Entitlement
 from flask_refunds.looking import earlier_calls, require_unpaid
-from flask_refunds.models import LARGEST_ID, Account, Allocation, Attempt, Transfer
+from flask_refunds.models import LARGEST_ID, Account, Allocation, Attempt, Event, Transfer
 from flask_refunds.outcomes import Earlier
 from flask_refunds.policy import Actor
 from flask_refunds.recording import new_generation
@@ -236,14 +236,20 @@ def _require_unpaid(runtime: Runtime, transfer_id: int) -> Earlier | None:
 def _may_have_landed(session: Session, transfer: Transfer) -> Earlier | None:
     """Return the calls of a failed transfer that may have paid.
 
-    One that the gateway accepted and declined later has certainly not.
+    One that the gateway accepted and declined later has certainly not, and a void that another
+    refund has is not by a call of this one.
     """
     attempts = session.scalars(
         select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
     )
-    declined = transfer.gateway_refund_id
-    open_ = [a for a in attempts if a.gateway_refund_id is None or a.gateway_refund_id != declined]
-    return earlier_calls(transfer, open_)
+    ends = select(Event.data).where(
+        Event.transfer_id == transfer.id, Event.action == lifecycle.FAILED_LATE
+    )
+    declined = {data.get("gateway_refund_id") for data in session.scalars(ends)} - {None}
+    earlier = earlier_calls(transfer, [a for a in attempts if a.gateway_refund_id not in declined])
+    if earlier is not None and earlier.void and voided_by_another(session, transfer):
+        return replace(earlier, void=False)
+    return earlier
 
 
 def _divide_again(session: Session, runtime: Runtime, transfer: Transfer) -> None:
@@ -258,11 +264,11 @@ def _divide_again(session: Session, runtime: Runtime, transfer: Transfer) -> Non
     try:
         bundle = read_bundle(session, runtime.storefront, transfer.order_ref)
     except errors.UnknownOrder:
-        account.paid = max(account.captured, account.prior + account.committed)
+        recount(account)
         return
     standing = standing_of(session, runtime, bundle, account)
     account.captured, account.prior = max(account.captured, standing.captured), standing.prior
-    account.paid = max(account.captured, account.prior + account.committed)
+    recount(account)
     items: dict[tuple[str, str], Entitlement] = {(i.kind, i.ref): i for i in standing.items}
     for row in transfer.allocations:
         item = items.get((row.line.kind, row.line.line_ref))

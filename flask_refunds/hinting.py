@@ -83,7 +83,7 @@ def _make_due(transfer: Transfer, now: datetime) -> bool:
             return False
         transfer.poll_at = now  # also when it is due: what polls it now may hear of the past
         return True
-    if state is TransferState.PROCESSING and transfer.claim_token is not None:
+    if state is TransferState.COMPLETED or transfer.claim_token is not None:
         return False
     if state is TransferState.STARTED and transfer.detail not in _WAITING:
         return False

@@ -25,6 +25,7 @@ from flask_refunds.states import (
 
 HOOK_RAN = "hook_ran"
 CONFLICT = "conflict"
+FAILED_LATE = "failed_late"
 
 
 def change(
@@ -66,7 +67,9 @@ def change(
         transfer.completed_at = now
     if after is TransferState.FAILED:
         transfer.failed_at, transfer.poll_at = now, None
-    if after in {TransferState.FAILED, TransferState.REVERSED} and not in_conflict:
+    if in_conflict:
+        transfer.waiting_since = transfer.waiting_since or now
+    elif after in {TransferState.FAILED, TransferState.REVERSED}:
         transfer.waiting_since = None
     session.flush()
     if after is TransferState.COMPLETED:

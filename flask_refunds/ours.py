@@ -33,7 +33,7 @@ class Owner:
         return cls(
             transfer_id=row.transfer_id,
             order_ref=row.order_ref,
-            in_flight=row.state in IN_FLIGHT,
+            in_flight=row.state in IN_FLIGHT and row.has is None,
         )
 
 
@@ -68,7 +68,12 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
     standing: set[str | None] = set()
     owners: dict[str | None, Owner] = {}
     voiding: set[str | None] = set()
-    transfer_of = (Transfer.id.label("transfer_id"), Transfer.order_ref, Transfer.state)
+    transfer_of = (
+        Transfer.id.label("transfer_id"),
+        Transfer.order_ref,
+        Transfer.state,
+        Transfer.gateway_refund_id.label("has"),
+    )
     for transfer in session.execute(
         select(Transfer.gateway_refund_id, Transfer.reference, *transfer_of).where(
             Transfer.gateway == gateway,
@@ -91,7 +96,8 @@ def known_to_us(session: Session, gateway: str, given: Collection[Given]) -> Kno
         .join(Transfer, Transfer.id == Attempt.transfer_id)
         .where(Transfer.gateway == gateway, Transfer.charge_id.in_(charges))
     ):
-        booked.add(attempt.gateway_refund_id)
+        if attempt.state in IN_FLIGHT and attempt.has is None:
+            booked.add(attempt.gateway_refund_id)  # its worker will look for it
         owners[attempt.reference] = Owner.of(attempt)
         if attempt.state == TransferState.FAILED:
             continue

@@ -51,6 +51,7 @@ class Earlier:
 class Claim:
     """One worker's hold on a transfer, with all that it needs to call the gateway.
 
+    ``refusal`` is how it had failed before it was opened again, only to be looked for.
     ``despite_dispute``: a person wants the sale refunded although it is disputed.
     """
 
@@ -65,6 +66,7 @@ class Claim:
     key: str
     reference: str
     earlier: Earlier | None = None
+    refusal: "Refused | None" = None
     despite_dispute: bool = False
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from flask_refunds import breaker, logs
-from flask_refunds.accounts import lock, own_gateway_ids
+from flask_refunds.accounts import lock, own_gateway_ids, voided_by_another
 from flask_refunds.deciding import Step, decide
 from flask_refunds.errors import ConfigurationError, UnknownOrder
 from flask_refunds.gateways.base import (
@@ -29,7 +29,7 @@ from flask_refunds.gateways.base import (
 )
 from flask_refunds.lifecycle import change
 from flask_refunds.looking import call_may_begin, earlier_calls, look_after, look_first
-from flask_refunds.models import Account, Attempt, Transfer
+from flask_refunds.models import AT_GATEWAY, Account, Attempt, Refund, Transfer
 from flask_refunds.outcomes import (
     REFUND,
     VOID,
@@ -43,7 +43,7 @@ from flask_refunds.outcomes import (
 from flask_refunds.policy import SYSTEM
 from flask_refunds.recording import record, refuse_uncalled
 from flask_refunds.runtime import Runtime
-from flask_refunds.states import Detail, Method, TransferState
+from flask_refunds.states import RESERVING, Detail, Method, TransferState
 from flask_refunds.storefront.reading import read_bundle
 
 ONLY_LOOKED = None
@@ -102,10 +102,11 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         select(Attempt).where(Attempt.transfer_id == transfer.id).order_by(Attempt.id)
     ).all()
     earlier = earlier_calls(transfer, attempts)
-    if earlier is not None and earlier.void and _voided_outside(session, transfer):
+    if earlier is not None and earlier.void and voided_by_another(session, transfer):
         earlier = replace(earlier, void=False)  # what is void there is not by a call of ours
     waited = transfer.state == TransferState.STARTED and transfer.detail != Detail.NONE
-    if waited and earlier is None and not _still_covered(session, runtime, account):
+    covered = not waited or _still_covered(session, runtime, account)
+    if earlier is None and not (covered and _is_room_for_it(session, transfer, account)):
         refuse_uncalled(session, runtime, transfer, now)
         return None
     if _gateway_is_down(session, runtime, transfer, now):
@@ -155,7 +156,17 @@ def _claim(session: Session, runtime: Runtime, order_ref: str, transfer_id: int)
         key=transfer.request_key,
         reference=transfer.reference,
         earlier=earlier,
+        refusal=_refusal(transfer),
         despite_dispute=transfer.dispute_accepted_at is not None,
+    )
+
+
+def _refusal(transfer: Transfer) -> Refused | None:
+    """Return how *transfer* had failed, when it was opened again to be looked for."""
+    if transfer.failure_message is None:
+        return None
+    return Refused(
+        code=transfer.failure_code, message=transfer.failure_message, answered=ONLY_LOOKED
     )
 
 
@@ -232,6 +243,25 @@ def _still_covered(session: Session, runtime: Runtime, account: Account) -> bool
     return prior <= account.prior or prior + account.committed <= account.paid
 
 
+def _is_room_for_it(session: Session, transfer: Transfer, account: Account) -> bool:
+    """Return whether nothing was given back in the gateway's panel that this was to give back.
+
+    What was adopted from there counts although it was more than was left.
+    """
+    if transfer.state != TransferState.STARTED or not account.over_committed:
+        return True
+    adopted = (
+        select(Transfer.id)
+        .join(Refund, Refund.id == Transfer.refund_id)
+        .where(
+            Refund.order_ref == account.order_ref,
+            Refund.source == AT_GATEWAY,
+            Transfer.state.in_(RESERVING),
+        )
+    )
+    return session.scalar(adopted.limit(1)) is None
+
+
 def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
     """Make the attempt of *claim* and return what is known after it. No transaction is open."""
     try:
@@ -244,6 +274,8 @@ def _attempt(runtime: Runtime, claim: Claim) -> Outcome:
         known = look_first(runtime, gateway, claim, claim.earlier)
         if known is not None:
             return known
+    if claim.refusal is not None:  # a person decides what becomes of what was refused
+        return claim.refusal
     try:
         return _first(runtime, gateway, claim)
     except NotYet as error:
@@ -317,7 +349,7 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
             return None
         if _something_new(session, transfer, claim):
             return None
-        if operation == VOID and _voided_outside(session, transfer):
+        if operation == VOID and voided_by_another(session, transfer):
             return None
         transfer.operation = operation
         attempt = session.get_one(Attempt, claim.attempt_id)
@@ -326,19 +358,6 @@ def _announce(runtime: Runtime, claim: Claim, operation: str) -> bool:
 
     announced = runtime.sessions.transact(work)
     return announced is not None and runtime.now() <= announced + call_may_begin(runtime)
-
-
-def _voided_outside(session: Session, transfer: Transfer) -> bool:
-    """Return whether a void of the sale was found that is not ours: the money is back already.
-
-    Were ours announced now, the gateway's answer could not be told from that one's.
-    """
-    booked = select(Transfer.id).where(
-        Transfer.gateway == transfer.gateway,
-        Transfer.gateway_refund_id == transfer.charge_id,
-        Transfer.id != transfer.id,
-    )
-    return session.scalar(booked.limit(1)) is not None
 
 
 def _something_new(session: Session, transfer: Transfer, claim: Claim) -> bool:

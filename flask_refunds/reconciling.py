@@ -227,6 +227,7 @@ def _something_waits(runtime: Runtime, gateway: str) -> bool:
         Transfer.gateway == gateway,
         Transfer.state.in_(IN_FLIGHT),
         Transfer.next_attempt_at.is_not(None),
+        Transfer.detail != Detail.WAITING_FOR_SETTLEMENT,
     )
     return runtime.sessions.read(lambda session: session.scalar(waiting.limit(1))) is not None
 
@@ -275,9 +276,9 @@ def settle(
             TransferState.FAILED,
             now=now,
             actor=SYSTEM,
-            action="failed_late",
+            action=lifecycle.FAILED_LATE,
             why=transfer.failure_message,
-            data={"code": transfer.failure_code},
+            data={"code": transfer.failure_code, "gateway_refund_id": transfer.gateway_refund_id},
         )
     else:
         _ask_later(runtime, transfer, now)

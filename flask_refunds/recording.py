@@ -8,14 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import lifecycle
-from flask_refunds.accounts import booked_by, lock
+from flask_refunds.accounts import booked_by, lock, recount
 from flask_refunds.backoff import backoff
 from flask_refunds.errors import AboveBalance
-from flask_refunds.models import NAME_LENGTH, Attempt, Transfer
+from flask_refunds.models import NAME_LENGTH, Account, Attempt, Transfer
 from flask_refunds.outcomes import ACCEPTED, VOID, Accepted, Claim, Look, Outcome, Refused, Wait
 from flask_refunds.policy import SYSTEM, Actor
 from flask_refunds.runtime import Runtime
 from flask_refunds.states import IN_FLIGHT, Detail, TransferState
+
+MADE_MEANWHILE = "An answer that came late says that the gateway has made it."
 
 
 def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
@@ -34,8 +36,10 @@ def record(session: Session, runtime: Runtime, claim: Claim, outcome: Outcome) -
         _keep_late_answer(session, runtime, transfer, attempt, outcome, now)
     elif isinstance(outcome, Accepted):
         accept(session, runtime, transfer, outcome, now)
-        if _accepted_meanwhile(session, attempt):
+        if _accepted_meanwhile(session, attempt) - {outcome.gateway_refund_id}:
             flag(session, runtime, transfer, now, "The gateway has made it more than once.")
+    elif isinstance(outcome, Refused) and _accepted_meanwhile(session, attempt):
+        _hold(session, runtime, transfer, Look(code="late_answer", message=MADE_MEANWHILE), now)
     elif isinstance(outcome, Refused):
         transfer.failure_code, transfer.failure_message = _short(outcome.code), outcome.message
         lifecycle.change(
@@ -66,16 +70,15 @@ def _once(session: Session, transfer: Transfer, outcome: Outcome) -> Outcome:
     return Look.for_person("booked", booked)
 
 
-def _accepted_meanwhile(session: Session, attempt: Attempt) -> bool:
-    """Return whether an answer that came since *attempt* began tells of another refund made."""
-    also = select(Attempt.id).where(
+def _accepted_meanwhile(session: Session, attempt: Attempt) -> set[str | None]:
+    """Return what the gateway made by the answers that came late since *attempt* began."""
+    made = select(Attempt.gateway_refund_id).where(
         Attempt.transfer_id == attempt.transfer_id,
         Attempt.id != attempt.id,
         Attempt.outcome == ACCEPTED,
         Attempt.finished_at >= attempt.started_at,
-        Attempt.gateway_refund_id != attempt.gateway_refund_id,
     )
-    return session.scalar(also.limit(1)) is not None
+    return set(session.scalars(made))
 
 
 def accept(
@@ -255,6 +258,7 @@ def _keep_late_answer(
                 transfer,
                 now,
                 f"The gateway also made {outcome.gateway_refund_id}.",
+                data={"gateway_refund_id": outcome.gateway_refund_id},
             )
     elif (
         isinstance(outcome, Look)
@@ -275,8 +279,12 @@ def reopen(
 ) -> None:
     """Have a failed transfer looked at again: its money has moved after all, or may have.
 
-    When it was replaced, or its money was given back another way, a person has to settle it.
+    It is looked for and not sent: found nowhere, it fails as it had failed. When it was replaced,
+    its money was given back another way, or a person has to settle it already, that person does.
     """
+    if transfer.detail == Detail.CONFLICT:
+        flag(session, runtime, transfer, now, why, data=data)
+        return
     if transfer not in lifecycle.current_transfers(transfer.refund):
         flag(
             session,
@@ -288,6 +296,7 @@ def reopen(
         )
         return
     new_generation(transfer)
+    recount(session.get_one(Account, transfer.order_ref))
     try:
         lifecycle.change(
             session,
@@ -311,8 +320,8 @@ def reopen(
             data=data,
         )
         return
-    transfer.failure_code = transfer.failure_message = transfer.failed_at = None
-    transfer.gateway_refund_id = transfer.settled_at = None
+    transfer.failed_at = transfer.gateway_refund_id = transfer.settled_at = None
+    transfer.dispute_accepted_at = None
     transfer.waiting_since = now
 
 

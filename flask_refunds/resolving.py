@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_refunds import errors, lifecycle
-from flask_refunds.accounts import booked_by
+from flask_refunds.accounts import booked_by, recount
 from flask_refunds.correcting import with_transfer
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.base import (
@@ -24,7 +24,7 @@ from flask_refunds.gateways.base import (
     Rejected,
 )
 from flask_refunds.looking import earlier_calls, window_ends
-from flask_refunds.models import LARGEST_ID, Attempt, Transfer
+from flask_refunds.models import LARGEST_ID, Account, Attempt, Transfer
 from flask_refunds.outcomes import VOID, Accepted, Earlier
 from flask_refunds.policy import Actor
 from flask_refunds.recording import accept, new_generation
@@ -104,6 +104,7 @@ def try_again(runtime: Runtime, transfer_id: int, actor: Actor, *, why: str) -> 
         transfer.claim_token = transfer.lease_until = None
         new_generation(transfer)
         transfer.certain_before = transfer.generation
+        transfer.failure_code = transfer.failure_message = None
         if not there_is_one:
             transfer.failure_code = "not_done"
             transfer.failure_message = "It was not done, and its gateway is not set up any more."
@@ -254,6 +255,7 @@ def _take(
         action="in_shop",
         why=f"It is the refund {transfer.refund_id}.",
     )
+    recount(session.get_one(Account, transfer.order_ref))
 
 
 def _was_sent_by_another(session: Session, transfer: Transfer, reference: str) -> bool:
@@ -295,6 +297,6 @@ def _require_not_there(runtime: Runtime, case: _Case) -> None:
 
 
 def _calm(transfer: Transfer) -> Detail:
-    if transfer.state != TransferState.COMPLETED:
+    if transfer.state == TransferState.FAILED or transfer.gateway_refund_id is None:
         return Detail.NONE
     return Detail.SETTLED if transfer.settled_at is not None else Detail.ACCEPTED

@@ -217,11 +217,13 @@ def test_another_theme_or_colour_is_drawn_at_once(charts: Page, charts_url: str)
 
 
 def test_less_motion_is_none(charts: Page, charts_url: str) -> None:
+    # The first drawing: a page that is resized meanwhile, or gets its type late, draws again.
+    first = "told.find(each => each.table === 'days').config.options.animation"
     opened(charts, charts_url)
-    assert told(charts, "days", "chart.config.options.animation") == {"duration": 450}
+    assert charts.evaluate(first) == {"duration": 450}
     charts.emulate_media(reduced_motion="reduce")
     opened(charts, charts_url)
-    assert told(charts, "days", "chart.config.options.animation") is False
+    assert charts.evaluate(first) is False
 
 
 @pytest.mark.parametrize("swatch", ["default", "darkly"])
