@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import and_, func, not_, or_, select, update
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from flask_refunds import attention
-from flask_refunds.models import Gateway, Transfer
-from flask_refunds.states import IN_FLIGHT, Method
+from flask_refunds.models import Transfer
+from flask_refunds.states import IN_FLIGHT, Detail, Method
 from tests import databases
 from tests.chaos.evidence import evidence
 from tests.chaos.facts import Facts, read_facts
@@ -97,43 +96,27 @@ def _calm_down(stage: Stage, seconds: float) -> list[int]:
     ended = stage.renew_workers()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        stage.gateway.settle_all("sale")
-        with stage.shop.context() as runtime:
-            runtime.sessions.transact(_hasten)
-        working, settling = stage.shop.read(lambda session: _left(session, stage))
-        if not working:
-            stage.gateway.settle_all("credit")
-            if not settling:
+        stage.shop.hasten(HURRIED["REFUNDS_SETTLE_INTERVAL"])
+        busy, waiting, settling = stage.shop.read(lambda session: _left(session, stage))
+        if not busy:
+            stage.gateway.settle_all("sale" if waiting else "credit")
+            if not waiting and not settling:
                 break
         time.sleep(0.5)
     return ended
 
 
-def _hasten(session: Session) -> None:
-    """Shorten the waits that have doubled and doubled in the storm, as if hours had passed.
-
-    Only a time that is set is moved: what has none must be picked up all the same.
-    """
-    now = datetime.now(UTC)
-    for due in (Transfer.next_attempt_at, Transfer.poll_at, Gateway.probe_at):
-        soon = now + timedelta(seconds=HURRIED["REFUNDS_SETTLE_INTERVAL"])
-        session.execute(
-            update(due.class_)
-            .where(due > soon)
-            .values({due: now})
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _left(session: Session, stage: Stage) -> tuple[int, int]:
-    """Return how many transfers still have to end, and how many have to settle."""
+def _left(session: Session, stage: Stage) -> tuple[int, int, int]:
+    """Return how many transfers have to end, wait for their sale to settle, have to settle."""
     runtime = stage.shop.runtime
     needy = or_(*attention.conditions(runtime.config, runtime.now()).values())
     accepted = Transfer.gateway_refund_id.is_not(None)
     working = and_(Transfer.state.in_(IN_FLIGHT), not_(accepted), not_(needy))
+    waits = Transfer.detail == Detail.WAITING_FOR_SETTLEMENT
     count = select(func.count()).select_from(Transfer)
     return (
-        session.scalar(count.where(working)) or 0,
+        session.scalar(count.where(working, not_(waits))) or 0,
+        session.scalar(count.where(working, waits)) or 0,
         session.scalar(count.where(Transfer.poll_at.is_not(None))) or 0,
     )
 

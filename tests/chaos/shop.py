@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from example_app.models import Order, OrderItem, Payment
 from example_app.till import Till
 from flask_refunds import Actor, RefundRequest, Selection, issuing, migrating
 from flask_refunds.errors import Busy, Refusal
+from flask_refunds.models import Gateway, Transfer
 from flask_refunds.runtime import Runtime
 from tests.chaos.schedule import Ask, Basket
 from tests.integration import crash_app
@@ -99,6 +101,25 @@ class Shop:
                 select(OrderItem.id).where(OrderItem.order_id == order.id)
             ).one()
             return Sold(order_ref=str(order.id), line_ref=str(line), sales=tuple(sales))
+
+    def hasten(self, seconds: float) -> None:
+        """Let nothing wait longer than *seconds*, as if the hours of waiting had passed.
+
+        Only a time that is set is moved: what has none must be picked up all the same.
+        """
+
+        def work(session: Session) -> None:
+            soon = datetime.now(UTC) + timedelta(seconds=seconds)
+            for due in (Transfer.next_attempt_at, Transfer.poll_at, Gateway.probe_at):
+                session.execute(
+                    update(due.class_)
+                    .where(due > soon)
+                    .values({due: soon})
+                    .execution_options(synchronize_session=False)
+                )
+
+        with self.context() as runtime:
+            runtime.sessions.transact(work)
 
     def settle(self, sale: str) -> bool:
         """Settle a sale unless it was voided meanwhile; say whether it did."""

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import ColumnElement
 
 from flask_refunds import correcting
-from flask_refunds.errors import RefundsError
+from flask_refunds.errors import Busy, RefundsError
 from flask_refunds.models import Transfer
 from flask_refunds.states import IN_FLIGHT, Detail, Method, TransferState
 from tests.chaos.schedule import Act, Basket, Step
@@ -29,6 +29,8 @@ PACE = 0.1
 """Seconds between two orders."""
 BACKLOG, LONGEST_STEP = 40, 2.0
 """With more than so many refunds not begun, the next order waits, but no longer than so."""
+LONGEST_PAUSE = 1.0
+"""Seconds after which what waits, or a gateway that is down, is tried again in the storm."""
 GONE_FOR = 1.5
 """Seconds for which the database is lost."""
 _CONNECTIONS = {
@@ -92,7 +94,12 @@ class Storm:
                     self.issued.add(refund_id)
 
     def _keep_step(self) -> None:
-        """Issue no faster than the workers can follow, so that the storm meets them at work."""
+        """Issue no faster than the workers can follow, so that the storm meets them at work.
+
+        A gateway that counts as down for minutes would spare them the rest of the storm.
+        """
+        with suppress(Busy, DBAPIError):
+            self._stage.shop.hasten(LONGEST_PAUSE)
         until = time.monotonic() + LONGEST_STEP
         time.sleep(PACE)
         while len(self._transfers(*_NOT_BEGUN)) > BACKLOG and time.monotonic() < until:

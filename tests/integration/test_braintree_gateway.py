@@ -68,7 +68,7 @@ def sdk(simulator: Simulator) -> Any:
 
 
 def gateway_for(simulator: Simulator, **changes: Any) -> BraintreeGateway:
-    settings = simulator.gateway_config() | {"REFUNDS_GATEWAY_TIMEOUT": 0.5} | changes
+    settings = simulator.gateway_config() | {"REFUNDS_GATEWAY_TIMEOUT": 30} | changes
     return BraintreeGateway.from_config(settings)
 
 

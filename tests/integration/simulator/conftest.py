@@ -23,3 +23,9 @@ def control(simulator: Simulator) -> SimulatorClient:
 @pytest.fixture
 def sdk(simulator: Simulator) -> Any:
     return sdk_for(simulator)
+
+
+@pytest.fixture
+def hasty(simulator: Simulator) -> Any:
+    """Return an SDK that gives up soon, for the calls that are meant to time out."""
+    return sdk_for(simulator, timeout=0.5)

@@ -13,7 +13,7 @@ def sdk_for(simulator: Simulator, **changes: Any) -> Any:
         "merchant_id": "integration_merchant_id",
         "public_key": "integration_public_key",
         "private_key": "integration_private_key",
-        "timeout": 0.5,
+        "timeout": 30,
         "wrap_http_exceptions": True,
     }
     environment = braintree.Environment(

@@ -7,8 +7,8 @@ import pytest
 from braintree.exceptions.not_found_error import NotFoundError
 from braintree.exceptions.too_many_requests_error import TooManyRequestsError
 
-from flask_refunds.testing import Simulator, SimulatorClient
-from tests.integration.simulator.sdk import codes, sdk_for, sell
+from flask_refunds.testing import SimulatorClient
+from tests.integration.simulator.sdk import codes, sell
 
 REFUND = {"amount": "4.00", "order_id": "r1", "api_request_key": "key-1"}
 
@@ -67,15 +67,12 @@ def test_what_is_not_found_does_not_burn_the_key(sdk: Any) -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"amount": "5.00"}])
 def test_a_key_in_flight_is_refused(
-    simulator: Simulator, sdk: Any, control: SimulatorClient, changes: dict[str, str]
+    sdk: Any, control: SimulatorClient, changes: dict[str, str]
 ) -> None:
     sale = sell(sdk, settled=True)
     control.fault("hold", "refund", where="before")
     first: list[Any] = []
-    patient = sdk_for(simulator, timeout=10)
-    caller = threading.Thread(
-        target=lambda: first.append(patient.transaction.refund(sale.id, REFUND))
-    )
+    caller = threading.Thread(target=lambda: first.append(sdk.transaction.refund(sale.id, REFUND)))
     caller.start()
     control.wait_held()
     expected = "915232" if changes else "915233"
