@@ -7,12 +7,13 @@ STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/new-migration scripts/vendor-chart scripts/screenshots
+CODE := flask_refunds tests example_app benchmarks migrations docs/conf.py setup.py scripts/new-migration scripts/vendor-chart scripts/screenshots
+SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --builder html
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos mutations bench format
-.PHONY: check check-format check-code check-types check-floors check-templates check-migrations
+.PHONY: help demo test docs chaos mutations bench format
+.PHONY: check check-format check-code check-types check-floors check-templates check-migrations check-docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,7 +33,10 @@ test: $(STAMP) ## Run every test, on real servers and a real browser
 	scripts/system-packages
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-check: check-format check-code check-types check-floors check-templates check-migrations ## Format, lint, types, import floors, templates, migrations
+docs: $(STAMP) ## Build docs/_build/html anew; every warning is an error
+	$(SPHINX) --fresh-env docs docs/_build/html
+
+check: check-format check-code check-types check-floors check-templates check-migrations check-docs ## Format, lint, types, import floors, templates, migrations, docs
 
 check-format: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
@@ -51,6 +55,9 @@ check-templates: $(STAMP)
 
 check-migrations: $(STAMP)
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_migrations.py -k sqlite
+
+check-docs: $(STAMP)
+	$(SPHINX) docs docs/_build/html
 
 chaos: $(STAMP) ## Refund through a storm of faults (SEED, REFUNDS, KEYS=on|off|ignored, DATABASE_URL)
 	@$(BIN)/python -m tests.chaos
