@@ -1,0 +1,1 @@
+"""The fenced blocks of README and docs, and the shops that they speak of."""

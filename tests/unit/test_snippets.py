@@ -1,0 +1,271 @@
+"""Every block of README and docs is run, or parsed as far as it can be: a renamed name fails here."""
+
+import configparser
+import json
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import click
+import pytest
+from jinja2 import Environment, FileSystemLoader, nodes
+
+from flask_refunds import Policy
+from flask_refunds.cli import refunds
+from flask_refunds.config import Config
+from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.braintree_settings import BraintreeSettings
+from tests.documents import shop
+from tests.documents.blocks import PAGES, Block, blocks_of, spoken_commands
+from tests.documents.settings import OWN_WIRING, module_for, names_before
+from tests.processes import ROOT
+
+NOT_RUN: Mapping[tuple[str, str], str] = {
+    ("docs/gateways.md", "with Simulator() as simulator:"): "sale and webhook address are the reader's",
+    ("docs/deploying.md", "location /refunds/webhooks/ {"): "nothing here reads nginx's language",
+    (
+        "docs/templates.md",
+        'document.addEventListener("refunds:chart", ({ detail }) => {',
+    ): "JavaScript; tests/browser/test_charts.py has such a listener",
+}
+"""Blocks that are not run, by page and first line, and why. Python among them is compiled."""
+
+PLACEHOLDERS = {
+    "DAY": "2026-01-31",
+    "ID": "12",
+    "TRANSFER": "15",
+    "REPORT": "postings",
+    "shop:create_app": "shop",
+}
+TEMPLATES = ROOT / "flask_refunds" / "templates"
+JINJA = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+BLOCKS = [block for page in PAGES for block in blocks_of(page) if not block.is_directive]
+
+
+def of_kind(*kinds: str) -> list[Block]:
+    return [b for b in BLOCKS if b.kind in kinds and (b.page, b.first) not in NOT_RUN]
+
+
+def test_every_block_is_of_a_kind_that_is_tested_or_is_named_with_a_reason() -> None:
+    known = {"python", "console", "ini", "toml", "json", "jinja", "text"}
+    unknown = [b for b in BLOCKS if b.kind not in known and (b.page, b.first) not in NOT_RUN]
+    assert unknown == []
+
+
+def test_the_list_of_what_is_not_run_has_no_stale_entries() -> None:
+    assert set(NOT_RUN) - {(block.page, block.first) for block in BLOCKS} == set()
+
+
+def test_what_is_not_run_compiles_if_it_is_python() -> None:
+    for block in BLOCKS:
+        if block.kind == "python" and (block.page, block.first) in NOT_RUN:
+            compile(block.text, str(block), "exec")
+
+
+# ---------------------------------------------------------------------------- Python
+
+
+@contextmanager
+def module_of(page: str) -> Iterator[ModuleType]:
+    """Yield the module of the *page*'s snippets, importable as long as they run."""
+    module = module_for(page)
+    try:
+        yield module
+    finally:
+        del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in of_kind("python")}))
+def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", *(key.removeprefix("REFUNDS_") for key in shop.KEYS)):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.models", shop)
+    make = names_before(page)
+    with module_of(page) as module:
+        for block, said in zip(on := blocks_on(page), [*on[1:], None], strict=True):
+            if block.kind == "python":
+                module.__dict__.update(make())
+                if "refused" in block.words:
+                    assert said is not None and said.kind == "text", f"{block}: what is said?"
+                    assert refusal_of(block, module) == " ".join(said.text.split()), str(block)
+                else:
+                    run(block, module)
+                    check_settings(module)
+                    check_policies(module)
+        if page in OWN_WIRING:
+            check_storefront(module)
+
+
+def blocks_on(page: str) -> list[Block]:
+    return [block for block in of_kind("python", "text") if block.page == page]
+
+
+def run(block: Block, module: ModuleType) -> None:
+    names = module.__dict__
+    code = compile("\n" * block.line + block.text, block.page, "exec")
+    with names["app"].app_context():
+        if names["db"] is shop.db and "init_app" not in code.co_names:
+            shop.open_for_business(names["app"], names["admin"])
+        exec(code, names)
+
+
+def refusal_of(block: Block, module: ModuleType) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        run(block, module)
+    return str(refused.value)
+
+
+def check_settings(module: ModuleType) -> None:
+    """Every setting exists, and its value is one that is accepted."""
+    settings = {key: value for key, value in vars(module).items() if key.startswith("REFUNDS_")}
+    fields = {f"REFUNDS_{name.upper()}" for name in Config.__dataclass_fields__}
+    braintree = {*shop.KEYS, "REFUNDS_BRAINTREE_URL"}
+    assert set(settings) - fields - braintree == set()
+    Config.from_mapping(settings)
+    if any(name in braintree for name in settings):
+        BraintreeSettings.from_config({**shop.KEYS, **settings})
+
+
+def check_policies(module: ModuleType) -> None:
+    """A class called ...Policy has the methods that are asked for."""
+    asked = {name for name in vars(Policy) if not name.startswith("_")}
+    for name, value in vars(module).items():
+        if name.endswith("Policy") and isinstance(value, type) and value is not Policy:
+            assert asked <= set(dir(value)), name
+
+
+def check_storefront(module: ModuleType) -> None:
+    """What the page maps can be read from a database."""
+    names = module.__dict__
+    with names["app"].app_context():
+        names["db"].create_all()
+        for part, _, statement in names["storefront"].statements():
+            assert names["db"].session.execute(statement).all() == [], part
+
+
+# ---------------------------------------------------------------------------- commands
+
+
+@pytest.mark.parametrize("block", of_kind("console"), ids=str)
+def test_console_lines_are_commands(block: Block) -> None:
+    typed = [line[2:] for line in block.text.splitlines() if line.startswith("$ ")]
+    assert typed
+    for line in typed:
+        check_command(line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_sentences_exist(page: Path) -> None:
+    for line in spoken_commands(page):
+        check_command(line, whole=False)
+
+
+def test_cron_lines_are_commands() -> None:
+    tables = [block for block in BLOCKS if block.words == ("text", "cron")]
+    assert tables
+    for line in "\n".join(block.text for block in tables).splitlines():
+        if not line.startswith("#"):
+            fields, command = re.fullmatch(r"((?:[\d*/,-]+\s+){5})(.+)", line).groups()  # type: ignore[union-attr]
+            assert len(fields.split()) == 5
+            check_command(command.split("&&")[1])
+
+
+def check_command(line: str, *, whole: bool = True) -> None:
+    """Check one command line; of one that is not *whole* only its command and its options."""
+    line = re.sub(r"\s#.*", "", line)
+    for each in alternatives(line.replace("[", "").replace("]", "")):
+        words = [PLACEHOLDERS.get(word, word) for word in shlex.split(each)]
+        if Path(words[0]).name == "flask":
+            check_flask(words[1:], whole=whole and "..." not in words)
+        elif words[0] == "make":
+            assert_targets(words[1:])
+        elif words[:2] == ["python", "-m"]:
+            assert find_spec(words[2]), line
+        else:
+            pytest.fail(f"nobody knows the command: {line}")
+
+
+def alternatives(line: str) -> list[str]:
+    """Return ``flask refunds list / show ID`` as two commands."""
+    first, *others = line.split(" / ")
+    return [first, *(f"flask refunds {other}" for other in others)]
+
+
+def check_flask(words: list[str], *, whole: bool) -> None:
+    assert words[0] == "refunds", words
+    command = refunds.commands.get(words[1])
+    assert command is not None, f"there is no command {words[1]}"
+    if whole:
+        with command.make_context(words[1], words[2:], parent=click.Context(refunds)):
+            return
+    options = {name for each in command.params for name in each.opts}
+    assert {word for word in words[2:] if word.startswith("--")} - options == set()
+
+
+def assert_targets(words: list[str]) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {word for word in words if "=" not in word} - targets == set()
+
+
+# ---------------------------------------------------------------------------- other languages
+
+
+def read_ini(text: str) -> None:
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.read_string(text)
+    assert parsed.sections()
+    started = parsed.get("Service", "ExecStart", fallback="")
+    if "flask" in started:
+        check_command(started)
+
+
+READERS: Mapping[str, Callable[[str], object]] = {
+    "ini": read_ini,
+    "toml": tomllib.loads,
+    "json": json.loads,
+}
+
+
+@pytest.mark.parametrize("block", of_kind(*READERS), ids=str)
+def test_configuration_is_well_formed(block: Block) -> None:
+    READERS[block.kind](block.text)
+
+
+class Named(Protocol):
+    template: nodes.Const
+
+
+@pytest.mark.parametrize("block", of_kind("jinja"), ids=str)
+def test_templates_extend_and_include_what_there_is(block: Block) -> None:
+    tree = JINJA.parse(block.text)
+    for kind in (nodes.Extends, nodes.Include, nodes.FromImport):
+        for node in tree.find_all(kind):
+            assert (TEMPLATES / ours(node.template.value)).is_file()  # type: ignore[attr-defined]
+    for macros in tree.find_all(nodes.FromImport):
+        source = (TEMPLATES / macros.template.value).read_text()  # type: ignore[attr-defined]
+        defined = {macro.name for macro in JINJA.parse(source).find_all(nodes.Macro)}
+        assert set(macros.names) - defined == set()
+    for extended in tree.find_all(nodes.Extends):
+        known = set(blocks_known(ours(extended.template.value)))  # type: ignore[attr-defined]
+        assert {node.name for node in tree.find_all(nodes.Block)} - known == set()
+
+
+def ours(name: str) -> str:
+    return name.replace("flask_refunds/", "refunds/")
+
+
+def blocks_known(name: str) -> Iterator[str]:
+    """Yield the blocks of our template *name* and of those that it extends."""
+    tree = JINJA.parse((TEMPLATES / name).read_text(encoding="utf-8"))
+    yield from (node.name for node in tree.find_all(nodes.Block))
+    for extended in tree.find_all(nodes.Extends):
+        if (TEMPLATES / extended.template.value).is_file():  # type: ignore[attr-defined]
+            yield from blocks_known(extended.template.value)  # type: ignore[attr-defined]
