@@ -21,6 +21,8 @@ autodoc_preserve_defaults = True
 nitpick_ignore_regex = [("py:.*", r"(?!flask_refunds\.).*")]
 # Named in passing by what is public, and not public themselves.
 nitpick_ignore = [
+    ("py:class", "flask_refunds.models.Allocation"),
+    ("py:class", "flask_refunds.models.Attempt"),
     ("py:class", "flask_refunds.gateways.braintree_settings.BraintreeSettings"),
     ("py:class", "flask_refunds.reports.sources.Query"),
     ("py:class", "flask_refunds.runtime.Runtime"),

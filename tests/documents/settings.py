@@ -4,16 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import create_engine, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import flask_refunds
 from flask_refunds import migrating
@@ -22,16 +21,16 @@ from flask_refunds.testing import Simulator
 from tests.documents import shop
 
 ZOO = {
+    "docs/cookbook/floats-and-discounts.md": "float_money",
     "docs/cookbook/guests.md": "guest_orders",
     "docs/cookbook/no-foreign-keys.md": "bare_tables",
     "docs/cookbook/payment-is-the-order.md": "payment_orders",
+    "docs/cookbook/sales-tax.md": "sales_tax",
     "docs/cookbook/schemas-and-binds.md": "schema_binds",
     "docs/cookbook/uuids-and-json.md": "uuid_keys",
 }
 """The host of ``tests/hosts`` whose wiring a page includes; its snippets speak of that one."""
-OWN_TABLES = {"docs/cookbook/floats-and-discounts.md", "docs/cookbook/sales-tax.md"}
-"""Pages that declare the tables of their shop themselves."""
-OWN_WIRING = {*OWN_TABLES, "README.md"}
+OWN_WIRING = {"README.md"}
 """Pages whose snippets make ``storefront`` and ``refunds``."""
 
 Names = Mapping[str, Any]
@@ -40,23 +39,16 @@ Names = Mapping[str, Any]
 def names_before(page: str) -> Callable[[], Names]:
     """Return what makes the names that stand before each block of *page*, afresh for each."""
     if page in ZOO:
-        models = import_module(f"tests.hosts.{ZOO[page]}.models")
-        wiring = import_module(f"tests.hosts.{ZOO[page]}.wiring")
-        own = {**vars(models), **vars(wiring), "storefront": wiring.STOREFRONT}
-        own |= {"refunds": _refunds(wiring)}
-        return lambda: _names(models.db, own)
-    if page in OWN_TABLES:
-        database = SQLAlchemy()
-        return lambda: _names(database, {})
+        host = f"tests.hosts.{ZOO[page]}"
+        modules = [f"{host}.{name}" for name in ("models", "policy", "wiring")]
+        own = [vars(import_module(name)) for name in modules if find_spec(name)]
+        together = {name: value for each in own for name, value in each.items()}
+        together["storefront"] = together["STOREFRONT"]
+        return lambda: _names(together["db"], together)
     own = {**shop.NAMES}
     if page not in OWN_WIRING:
         own |= {"storefront": shop.STOREFRONT, "refunds": shop.extension()}
     return lambda: _names(shop.db, own)
-
-
-def _refunds(wiring: ModuleType) -> flask_refunds.Refunds:
-    policy = flask_refunds.AdminAccessPolicy()
-    return flask_refunds.Refunds(wiring.STOREFRONT, policy=policy)
 
 
 def _names(database: SQLAlchemy, own: Names) -> Names:
@@ -67,15 +59,9 @@ def _names(database: SQLAlchemy, own: Names) -> Names:
     return {
         **public,
         "BraintreeGateway": BraintreeGateway,
-        "DeclarativeBase": DeclarativeBase,
-        "JSON": database.JSON,
-        "Mapped": Mapped,
         "Simulator": Simulator,
-        "UUID": UUID,
         "date": date,
-        "datetime": datetime,
         "engine": engine,
-        "mapped_column": mapped_column,
         "os": os,
         "policy": public["AdminAccessPolicy"](),
         "replace": replace,

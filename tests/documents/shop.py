@@ -149,8 +149,8 @@ def application(database: SQLAlchemy, *views: type[BaseView]) -> tuple[Flask, Ad
         SQLALCHEMY_DATABASE_URI="sqlite://",
         SQLALCHEMY_BINDS={"trade": "sqlite://"},
         REFUNDS_REDIS_URL=None,
-        **KEYS,
     )
+    app.config.update(KEYS)
     database.init_app(app)
     admin = Admin(app)
     if database is db:
