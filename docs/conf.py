@@ -9,7 +9,6 @@ version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]  # index.md leaves room for pages that a version may lack
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
