@@ -8,14 +8,15 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
 
 import click
 import pytest
 from jinja2 import Environment, FileSystemLoader, nodes
+from packaging.requirements import Requirement
 
 from flask_refunds import Policy
 from flask_refunds.cli import refunds
@@ -40,6 +41,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
 }
 """Blocks that are not run, by page and first line, and why. Python among them is compiled."""
 
+FILE = re.compile(r"# ([a-z_/]+)\.py\b")
+"""The first line of a block that is a file, or a part of one."""
 PLACEHOLDERS = {
     "DAY": "2026-01-31",
     "ID": "12",
@@ -86,7 +89,8 @@ def module_of(page: str) -> Iterator[ModuleType]:
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in of_kind("python")}))
-def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in ("SECRET_KEY", *(key.removeprefix("REFUNDS_") for key in shop.KEYS)):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
@@ -101,6 +105,9 @@ def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
                     assert refusal_of(block, module) == " ".join(said.text.split()), str(block)
                 else:
                     run(block, module)
+                    if (file := FILE.match(block.first)) is not None:
+                        monkeypatch.setitem(sys.modules, file[1].replace("/", "."), module)
+                        write(tmp_path / f"{file[1]}.py", block.text)
                     check_settings(module)
                     check_policies(module)
         if page in OWN_WIRING:
@@ -118,6 +125,13 @@ def run(block: Block, module: ModuleType) -> None:
         if names["db"] is shop.db and "init_app" not in code.co_names:
             shop.open_for_business(names["app"], names["admin"])
         exec(code, names)
+
+
+def write(file: Path, text: str) -> None:
+    """Add *text* to the *file* of which the block says by its first line that it stands there."""
+    file.parent.mkdir(exist_ok=True)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def refusal_of(block: Block, module: ModuleType) -> str:
@@ -174,7 +188,14 @@ def test_console_lines_are_commands(block: Block) -> None:
     typed = [line[2:] for line in block.text.splitlines() if line.startswith("$ ")]
     assert typed
     for line in typed:
-        check_command(line)
+        if line.removeprefix("flask ") not in own_commands(block.page):
+            check_command(line)
+
+
+def own_commands(page: str) -> set[str]:
+    """Return the commands that the *page* itself adds to its shop."""
+    text = "\n".join(block.text for block in BLOCKS if block.page == page)
+    return set(re.findall(r'cli\.command\("([a-z-]+)"\)', text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -196,7 +217,9 @@ def test_cron_lines_are_commands() -> None:
 def check_command(line: str, *, whole: bool = True) -> None:
     """Check one command line; of one that is not *whole* only its command and its options."""
     line = re.sub(r"\s#.*", "", line)
-    for each in alternatives(line.replace("[", "").replace("]", "")):
+    if not line.startswith("pip "):
+        line = line.replace("[", "").replace("]", "")  # what may be left out
+    for each in alternatives(line):
         words = [PLACEHOLDERS.get(word, word) for word in shlex.split(each)]
         if Path(words[0]).name == "flask":
             check_flask(words[1:], whole=whole and "..." not in words)
@@ -204,6 +227,8 @@ def check_command(line: str, *, whole: bool = True) -> None:
             assert_targets(words[1:])
         elif words[:2] == ["python", "-m"]:
             assert find_spec(words[2]), line
+        elif words[:2] == ["pip", "install"]:
+            assert_installable(words[2])
         else:
             pytest.fail(f"nobody knows the command: {line}")
 
@@ -230,6 +255,12 @@ def assert_targets(words: list[str]) -> None:
     assert {word for word in words if "=" not in word} - targets == set()
 
 
+def assert_installable(requirement: str) -> None:
+    wanted = Requirement(requirement)
+    assert wanted.name == "Flask-Refunds"
+    assert wanted.extras - set(metadata(wanted.name).get_all("Provides-Extra", [])) == set()
+
+
 # ---------------------------------------------------------------------------- other languages
 
 
@@ -252,10 +283,6 @@ READERS: Mapping[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("block", of_kind(*READERS), ids=str)
 def test_configuration_is_well_formed(block: Block) -> None:
     READERS[block.kind](block.text)
-
-
-class Named(Protocol):
-    template: nodes.Const
 
 
 @pytest.mark.parametrize("block", of_kind("jinja"), ids=str)
