@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from importlib import import_module
@@ -11,8 +10,9 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 
 import flask_refunds
 from flask_refunds import migrating
@@ -33,46 +33,58 @@ ZOO = {
 OWN_WIRING = {"README.md"}
 """Pages whose snippets make ``storefront`` and ``refunds``."""
 
-Names = Mapping[str, Any]
+
+class Setting:
+    """What stands before the blocks of *page*: names, and an application that is made afresh."""
+
+    def __init__(self, page: str) -> None:
+        self._page = page
+        self._own = _host(ZOO[page]) if page in ZOO else dict(shop.NAMES)
+        if page not in {*ZOO, *OWN_WIRING}:
+            self._own |= {"storefront": shop.STOREFRONT, "refunds": shop.extension()}
+        self.database: SQLAlchemy = self._own.get("db", shop.db)
+        self._apps: list[Flask] = []
+
+    def names(self) -> dict[str, Any]:
+        """Return the names for the next block."""
+        app, admin = shop.application(self.database, shop.ItemsReport, shop.SummaryReport)
+        self._apps.append(app)
+        names = {**_COMMON, **self._own, "app": app, "admin": admin, "db": self.database}
+        if self._page == "docs/upgrading.md":
+            with app.app_context():
+                names["engine"] = self.database.engine
+                migrating.upgrade(self.database.engine)
+        return names
+
+    def close(self) -> None:
+        """Close the connections that the blocks have left."""
+        for app in self._apps:
+            with app.app_context():
+                for engine in self.database.engines.values():
+                    engine.dispose()
 
 
-def names_before(page: str) -> Callable[[], Names]:
-    """Return what makes the names that stand before each block of *page*, afresh for each."""
-    if page in ZOO:
-        host = f"tests.hosts.{ZOO[page]}"
-        modules = [f"{host}.{name}" for name in ("models", "policy", "wiring")]
-        own = [vars(import_module(name)) for name in modules if find_spec(name)]
-        together = {name: value for each in own for name, value in each.items()}
-        together["storefront"] = together["STOREFRONT"]
-        return lambda: _names(together["db"], together)
-    own = {**shop.NAMES}
-    if page not in OWN_WIRING:
-        own |= {"storefront": shop.STOREFRONT, "refunds": shop.extension()}
-    return lambda: _names(shop.db, own)
+def _host(name: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for module in ("models", "policy", "wiring"):
+        if find_spec(f"tests.hosts.{name}.{module}"):
+            names.update(vars(import_module(f"tests.hosts.{name}.{module}")))
+    return {**names, "storefront": names["STOREFRONT"]}
 
 
-def _names(database: SQLAlchemy, own: Names) -> Names:
-    app, admin = shop.application(database, shop.ItemsReport, shop.SummaryReport)
-    engine = create_engine("sqlite://")
-    migrating.upgrade(engine)
-    public = {name: getattr(flask_refunds, name) for name in flask_refunds.__all__}
-    return {
-        **public,
-        "BraintreeGateway": BraintreeGateway,
-        "Simulator": Simulator,
-        "date": date,
-        "engine": engine,
-        "os": os,
-        "policy": public["AdminAccessPolicy"](),
-        "replace": replace,
-        "select": select,
-        "send_mail": print,
-        "zone": ZoneInfo("UTC"),
-        **own,
-        "admin": admin,
-        "app": app,
-        "db": database,
-    }
+_COMMON = {
+    **{name: getattr(flask_refunds, name) for name in flask_refunds.__all__},
+    "BraintreeGateway": BraintreeGateway,
+    "Simulator": Simulator,
+    "date": date,
+    "os": os,
+    "policy": flask_refunds.AdminAccessPolicy(),
+    "replace": replace,
+    "select": select,
+    "send_mail": print,
+    "zone": ZoneInfo("UTC"),
+}
+"""What every programmer has imported, and a few that the pages speak of."""
 
 
 def module_for(page: str) -> ModuleType:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,7 @@ from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.braintree_settings import BraintreeSettings
 from tests.documents import shop
 from tests.documents.blocks import PAGES, Block, blocks_of, spoken_commands
-from tests.documents.settings import OWN_WIRING, ZOO, module_for, names_before
+from tests.documents.settings import OWN_WIRING, ZOO, Setting, module_for
 from tests.processes import ROOT
 
 NOT_RUN: Mapping[tuple[str, str], str] = {
@@ -95,11 +95,10 @@ def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setenv(name, "secret")
     monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.models", shop)
-    make = names_before(page)
-    with module_of(page) as module:
+    with module_of(page) as module, closing(Setting(page)) as setting:
         for block, said in zip(on := blocks_on(page), [*on[1:], None], strict=True):
             if block.kind == "python":
-                module.__dict__.update(make())
+                module.__dict__.update(setting.names())
                 if "refused" in block.words:
                     assert said is not None, f"{block}: what is said?"
                     assert refusal_of(block, module) == " ".join(said.text.split()), str(block)
@@ -170,7 +169,7 @@ def check_storefront(module: ModuleType) -> None:
 
 @pytest.mark.parametrize("page", ZOO)
 def test_the_tables_of_the_cookbook_are_those_of_its_shops(page: str) -> None:
-    tables = names_before(page)()["db"].metadatas.values()
+    tables = Setting(page).database.metadatas.values()
     known = {str(t): set(t.columns.keys()) for metadata in tables for t in metadata.sorted_tables}
     told = dict(
         line.split("--")[0].split(maxsplit=1) for line in blocks_on(page)[0].text.splitlines()
