@@ -30,6 +30,7 @@ nitpick_ignore = [
     ("py:func", "flask_refunds.figures.narrowing.may_narrow"),
     ("py:mod", "flask_refunds.figures.keys"),
     ("py:mod", "flask_refunds.storefront"),
+    ("py:mod", "flask_refunds.testing.plugin"),
 ]
 
 html_theme = "furo"

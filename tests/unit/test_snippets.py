@@ -43,6 +43,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
 
 FILE = re.compile(r"# ([a-z_/]+)\.py\b")
 """The first line of a block that is a file, or a part of one."""
+OF_PYTEST = re.compile(r"# (conftest|test_\w+)\.py\b")
+"""The first line of a block that only pytest can run."""
 PLACEHOLDERS = {
     "DAY": "2026-01-31",
     "ID": "12",
@@ -75,6 +77,12 @@ def test_what_is_not_run_compiles_if_it_is_python() -> None:
             compile(block.text, str(block), "exec")
 
 
+def test_what_only_pytest_can_run_is_on_a_page_that_another_test_runs() -> None:
+    others = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    for name in {Path(block.page).name for block in BLOCKS if OF_PYTEST.match(block.first)}:
+        assert any(f'"{name}"' in path.read_text(encoding="utf-8") for path in others), name
+
+
 # ---------------------------------------------------------------------------- Python
 
 
@@ -97,7 +105,7 @@ def test_python_runs(page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setitem(sys.modules, "shop.models", shop)
     with module_of(page) as module, closing(Setting(page)) as setting:
         for block, said in zip(on := blocks_on(page), [*on[1:], None], strict=True):
-            if block.kind == "python":
+            if block.kind == "python" and not OF_PYTEST.match(block.first):
                 module.__dict__.update(setting.names())
                 if "refused" in block.words:
                     assert said is not None, f"{block}: what is said?"
