@@ -41,7 +41,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
         'document.addEventListener("refunds:chart", ({ detail }) => {',
     ): "JavaScript; tests/browser/test_charts.py has such a listener",
 }
-"""Blocks that are not run, by page and first line, and why. What Python among them calls has to exist."""
+"""Blocks that are not run, by page and first line, and why. What Python of them calls exists."""
 
 FILE = re.compile(r"# ([a-z_/]+)\.py\b")
 """The first line of a block that is a file, or a part of one."""
