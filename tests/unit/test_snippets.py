@@ -4,29 +4,24 @@ import ast
 import configparser
 import json
 import re
-import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from importlib.metadata import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-import click
 import pytest
 from flask import Flask
 from jinja2 import Environment, FileSystemLoader, nodes
-from packaging.requirements import Requirement
 
 from flask_refunds import Policy, testing
-from flask_refunds.cli import refunds
 from flask_refunds.config import Config
 from flask_refunds.errors import ConfigurationError
 from flask_refunds.gateways.braintree_settings import BraintreeSettings
 from tests.documents import shop
 from tests.documents.blocks import PAGES, Block, blocks_of, spoken_commands
+from tests.documents.commands import check_command
 from tests.documents.settings import OWN_WIRING, ZOO, Setting, module_for
 from tests.processes import ROOT
 
@@ -47,13 +42,6 @@ FILE = re.compile(r"# ([a-z_/]+)\.py\b")
 """The first line of a block that is a file, or a part of one."""
 OF_PYTEST = re.compile(r"# (conftest|test_\w+)\.py\b")
 """The first line of a block that only pytest can run."""
-PLACEHOLDERS = {
-    "DAY": "2026-01-31",
-    "ID": "12",
-    "TRANSFER": "15",
-    "REPORT": "postings",
-    "shop:create_app": "shop",
-}
 TEMPLATES = ROOT / "flask_refunds" / "templates"
 JINJA = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
 BLOCKS = [block for page in PAGES for block in blocks_of(page) if not block.is_directive]
@@ -225,53 +213,6 @@ def test_cron_lines_are_commands() -> None:
             fields, command = re.fullmatch(r"((?:[\d*/,-]+\s+){5})(.+)", line).groups()  # type: ignore[union-attr]
             assert len(fields.split()) == 5
             check_command(command.split("&&")[1])
-
-
-def check_command(line: str, *, whole: bool = True) -> None:
-    """Check one command line; of one that is not *whole* only its command and its options."""
-    line = re.sub(r"\s#.*", "", line)
-    if not line.startswith("pip "):
-        line = line.replace("[", "").replace("]", "")  # what may be left out
-    for each in alternatives(line):
-        words = [PLACEHOLDERS.get(word, word) for word in shlex.split(each)]
-        if Path(words[0]).name == "flask":
-            check_flask(words[1:], whole=whole and "..." not in words)
-        elif words[0] == "make":
-            assert_targets(words[1:])
-        elif words[:2] == ["python", "-m"]:
-            assert find_spec(words[2]), line
-        elif words[:2] == ["pip", "install"]:
-            assert_installable(words[2])
-        else:
-            pytest.fail(f"nobody knows the command: {line}")
-
-
-def alternatives(line: str) -> list[str]:
-    """Return ``flask refunds list / show ID`` as two commands."""
-    first, *others = line.split(" / ")
-    return [first, *(f"flask refunds {other}" for other in others)]
-
-
-def check_flask(words: list[str], *, whole: bool) -> None:
-    assert words[0] == "refunds", words
-    command = refunds.commands.get(words[1])
-    assert command is not None, f"there is no command {words[1]}"
-    if whole:
-        with command.make_context(words[1], words[2:], parent=click.Context(refunds)):
-            return
-    options = {name for each in command.params for name in each.opts}
-    assert {word for word in words[2:] if word.startswith("--")} - options == set()
-
-
-def assert_targets(words: list[str]) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {word for word in words if "=" not in word} - targets == set()
-
-
-def assert_installable(requirement: str) -> None:
-    wanted = Requirement(requirement)
-    assert wanted.name == "Flask-Refunds"
-    assert wanted.extras - set(metadata(wanted.name).get_all("Provides-Extra", [])) == set()
 
 
 # ---------------------------------------------------------------------------- other languages
