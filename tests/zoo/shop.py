@@ -22,6 +22,10 @@ from flask_refunds.cli import refunds
 from tests.hosts.zoo import Host, Sold, Till
 
 OURS = "refunds_"
+INLINE = re.compile(
+    r"""<script\b(?![^>]*\bsrc=)|<style\b|<[a-z][^>]*\s(?:style|on[a-z]+)\s*=|javascript:""",
+    re.IGNORECASE,
+)
 RESTING = {"completed", "failed"}
 PATIENCE = 60.0
 """For how many seconds refunds may be under way."""
@@ -46,7 +50,15 @@ class Shop:
         """Return the page at *url*; it must come."""
         answer = self.client.get(url, headers=self.host.headers)
         assert answer.status_code == 200, f"{url}: {answer.status}\n{answer.text}"
+        if f"/{OURS}" in url:
+            self._assert_nothing_inline(answer.text)
         return answer.text
+
+    def _assert_nothing_inline(self, page: str) -> None:
+        """Check a page of ours; of a host that allows inline scripts, only what is ours in it."""
+        if not self.host.csp:
+            page = page[page.index('class="refunds') :].partition("<footer")[0]
+        assert INLINE.findall(page) == []
 
     def post(self, url: str, values: Mapping[str, str]) -> TestResponse:
         """Send a form as a browser without scripts does."""
@@ -59,6 +71,10 @@ class Shop:
     def run(self, *words: str) -> Result:
         """Run ``flask refunds WORDS``; it must end well."""
         return run(self.app, *words)
+
+    def page(self, name: str) -> str:
+        """Return one of our pages in the host's admin: the desk, or a report."""
+        return self.get(f"{self.host.admin}/{OURS}{name}")
 
     def history(self) -> str:
         """Return Account History with the order opened, by way of the host's lists."""
@@ -86,8 +102,11 @@ class Shop:
 
     def csv(self, report: str) -> list[dict[str, str]]:
         """Return all rows of a report's CSV."""
-        url = f"{self.host.admin}/refunds_{report}/csv?period=all"
-        return list(csv.DictReader(io.StringIO(self.get(url))))
+        answer = self.client.get(
+            f"{self.host.admin}/{OURS}{report}/csv?period=all", headers=self.host.headers
+        )
+        assert answer.mimetype == "text/csv", answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
 
 
 @dataclass(frozen=True)

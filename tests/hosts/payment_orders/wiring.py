@@ -28,11 +28,10 @@ STOREFRONT = Storefront(
     ),
     customers=Customers(key=Member.id, name=Member.full_name, email=Member.mail),
 )
+POLICY = AdminAccessPolicy(actor=lambda: Actor(id="1", label="box office"))
+refunds = Refunds(STOREFRONT, policy=POLICY, gateways={"braintree": BraintreeGateway.from_config})
 
 
 def install(app: Flask, admin: Admin) -> None:
     """Add refunds to the staff's admin."""
-    policy = AdminAccessPolicy(actor=lambda: Actor(id="1", label="box office"))
-    gateways = {"braintree": BraintreeGateway.from_config}
-    refunds = Refunds(STOREFRONT, policy=policy, gateways=gateways)
     refunds.init_app(app, db=db, admin=admin, reports=[ItemsReport, SummaryReport, Dashboard])
