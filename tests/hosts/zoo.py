@@ -120,7 +120,7 @@ class Host:
     of the host's lists that must have the button (``None``: the host has no such list).
     ``headers`` go with every request, and ``sign_in`` signs the client in. ``binds`` are the names
     of further binds, each of which gets a database of its own. ``csp``: the host's
-    Content-Security-Policy forbids whatever is inline.
+    Content-Security-Policy is ``default-src 'self'``, which forbids whatever is inline.
     """
 
     create_app: Callable[[Mapping[str, Any]], Flask]

@@ -4,9 +4,8 @@ from flask import Flask
 from flask_admin import Admin
 from sqlalchemy import and_
 
-from flask_refunds import (
-    Actor, AdminAccessPolicy, Customers, Lines, Orders, Payments, Refunds, Storefront, minor,
-)
+from flask_refunds import Actor, AdminAccessPolicy, Customers, Lines, Orders, Payments
+from flask_refunds import Refunds, Storefront, minor
 from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_refunds.reports import Dashboard, ItemsReport, SummaryReport
 from tests.hosts.payment_orders.models import Member, Payment, Price, Show, Ticket, db

@@ -4,9 +4,8 @@ from flask import Flask
 from flask_admin import Admin
 from sqlalchemy import case
 
-from flask_refunds import (
-    AdminAccessPolicy, Charge, Customers, Lines, Orders, Payments, Refunds, Storefront, major,
-)
+from flask_refunds import AdminAccessPolicy, Charge, Customers, Lines, Orders, Payments
+from flask_refunds import Refunds, Storefront, major
 from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_refunds.reports import Dashboard, ItemsReport, SummaryReport
 from tests.hosts.uuid_keys.models import Customer, Line, Order, Payment, db
