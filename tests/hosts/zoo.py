@@ -118,7 +118,8 @@ class Host:
     database; ``sell`` runs in an application context, after the host's ``db.create_all()``.
     ``admin`` is the URL of the admin that refunds are wired into, ``users`` and ``orders`` those
     of the host's lists that must have the button (``None``: the host has no such list).
-    ``headers`` go with every request, and ``sign_in`` signs the client in. ``binds`` are the names
+    ``headers`` go with every request, and ``sign_in`` signs the client in, whose refunds are then
+    those of ``actor`` (its label; ``None``: not looked at). ``binds`` are the names
     of further binds, each of which gets a database of its own. ``csp``: the host's
     Content-Security-Policy is ``default-src 'self'``, which forbids whatever is inline.
     """
@@ -131,6 +132,7 @@ class Host:
     orders: str | None = "/admin/order/"
     headers: Mapping[str, str] = field(default_factory=dict)
     sign_in: Callable[[FlaskClient], None] = nobody
+    actor: str | None = None
     binds: Sequence[str] = ()
     csp: bool = False
 

@@ -4,17 +4,24 @@
 name: ``pytest tests/zoo/contract.py -k HOST``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from html import escape
 
 import pytest
 
+import flask_refunds
 from flask_refunds import money
 from flask_refunds.testing import Simulator
 from tests import databases
 from tests.hosts import zoo
 from tests.zoo.shop import Shop, is_ours, opened, rows, tables, words_of
+
+
+@pytest.fixture(scope="session", autouse=True)
+def package(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """Say in the report which package this was about."""
+    record_testsuite_property("package", flask_refunds.__file__)
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +135,8 @@ def a_form_without_its_token_is_refused_and_one_with_it_is_taken(shop: Shop) -> 
     assert answer.status_code == 303, answer.text
     assert [amount for amount, _ in shop.refunds()] == [part]
     assert "Started" in words_of(shop.get(answer.location))
+    if shop.host.actor is not None:
+        assert [refund["actor_label"] for refund in shop.listed()] == [shop.host.actor]
     return part
 
 

@@ -87,10 +87,14 @@ class Shop:
         url = link(self.history(), "Refund Order")
         return url, Form.of(self.get(url))
 
+    def listed(self) -> list[dict[str, Any]]:
+        """Return all refunds, the oldest first."""
+        found: list[dict[str, Any]] = json.loads(self.run("list", "--json").output)
+        return found[::-1]
+
     def refunds(self) -> list[tuple[int, str]]:
         """Return the amount and the state of each refund, the oldest first."""
-        found = json.loads(self.run("list", "--json").output)
-        return [(refund["amount"], refund["state"]) for refund in reversed(found)]
+        return [(refund["amount"], refund["state"]) for refund in self.listed()]
 
     def work(self) -> None:
         """Sweep, as cron does, until nothing is under way."""

@@ -81,5 +81,6 @@ HOST = Host(
     databases=("sqlite", "mariadb"),
     users="/admin/customer/",
     headers={"Authorization": CLERK.to_header()},
+    actor="bea",
     csp=True,
 )

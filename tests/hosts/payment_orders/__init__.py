@@ -69,4 +69,5 @@ HOST = Host(
     users="/staff/members/",
     orders="/staff/payments/",
     headers={"X-Staff": "yes"},
+    actor="box office",
 )

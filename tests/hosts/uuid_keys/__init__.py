@@ -93,4 +93,5 @@ HOST = Host(
     databases=("sqlite", "postgresql", "mariadb"),
     users="/admin/customer/",
     sign_in=sign_in,
+    actor="clerk@example.com",
 )
