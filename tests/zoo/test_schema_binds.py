@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import update
 
 from flask_refunds.errors import ConfigurationError
@@ -89,19 +90,32 @@ def test_what_is_marked_deleted_while_its_refund_is_under_way_is_refunded_once(
     assert sum(cents(row["amount"]) for row in depot.csv("report")) == 9050
 
 
-def test_our_tables_may_not_be_in_another_database_than_the_orders(
-    tmp_path: Path,
-) -> None:
+def with_our_tables_in(bind: str, folder: Path) -> Flask:
+    """Return the depot with ``REFUNDS_BIND_KEY``; ``again`` is the orders' database once more."""
+    trade = f"sqlite:///{folder / 'trade.sqlite'}"
     settings = {
-        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path / 'notices.sqlite'}",
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'notices.sqlite'}",
         "SQLALCHEMY_BINDS": {
-            "trade": f"sqlite:///{tmp_path / 'trade.sqlite'}",
-            "books": f"sqlite:///{tmp_path / 'books.sqlite'}",
+            "trade": trade,
+            "again": f"{trade}?timeout=9",
+            "books": f"sqlite:///{folder / 'books.sqlite'}",
         },
-        "REFUNDS_BIND_KEY": "books",
+        "REFUNDS_REDIS_URL": None,
+        "REFUNDS_BIND_KEY": bind,
     }
+    return create_app(settings)
+
+
+def test_our_tables_may_not_be_in_another_database_than_the_orders(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'books', another database than the orders'"):
-        create_app(settings)
+        with_our_tables_in("books", tmp_path)
+
+
+def test_our_tables_may_have_another_bind_of_the_orders_database(tmp_path: Path) -> None:
+    app = with_our_tables_in("again", tmp_path)
+    with app.app_context():
+        used = app.extensions["refunds"].runtime.sessions.engine
+        assert used is db.engines["again"]
 
 
 def mark_deleted(depot: Shop, model: type[Order] | type[Position]) -> None:
