@@ -6,7 +6,7 @@ MariaDB.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, ForeignKey, String, event
@@ -42,7 +42,7 @@ class Trade(Model):
 
     __abstract__ = True
     __bind_key__ = "trade"
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
