@@ -124,8 +124,10 @@ class Host:
     database; ``sell`` runs in an application context, after the host's ``db.create_all()``.
     ``admin`` is the URL of the admin that refunds are wired into, ``users`` and ``orders`` those
     of the host's lists that must have the button (``None``: the host has no such list).
+    ``without`` are lists of the host's that must not have it: those of another admin.
     ``headers`` go with every request, and ``sign_in`` signs the client in, whose refunds are then
-    those of ``actor`` (its label; ``None``: not looked at). ``binds`` are the names
+    those of ``actor`` (its label; ``None``: not looked at). ``guarded``: without them no page of
+    ours may open. ``binds`` are the names
     of further binds, each of which gets a database of its own. ``csp``: the host's
     Content-Security-Policy is ``default-src 'self'``, which forbids whatever is inline.
     """
@@ -136,9 +138,11 @@ class Host:
     admin: str = "/admin"
     users: str | None = "/admin/user/"
     orders: str | None = "/admin/order/"
+    without: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     sign_in: Callable[[FlaskClient], None] = nobody
     actor: str | None = None
+    guarded: bool = False
     binds: Sequence[str] = ()
     csp: bool = False
 

@@ -67,6 +67,10 @@ class Shop:
         """Return the page behind the link that says *words*."""
         return self.get(link(page, words))
 
+    def is_open(self, url: str) -> bool:
+        """Return whether a stranger may see the page at *url*."""
+        return self.app.test_client().get(url).status_code == 200
+
     def run(self, *words: str) -> Result:
         """Run ``flask refunds WORDS``; it must end well."""
         return run(self.app, *words)
@@ -96,12 +100,12 @@ class Shop:
         """Return the amount and the state of each refund, the oldest first."""
         return [(refund["amount"], refund["state"]) for refund in self.listed()]
 
-    def work(self) -> None:
-        """Sweep, as cron does, until nothing is under way."""
+    def work(self, *command: str) -> None:
+        """Sweep, as cron does, or run another *command* of ours, until nothing is under way."""
         ends = time.monotonic() + PATIENCE
         while any(state not in RESTING for _, state in self.refunds()):
             assert time.monotonic() < ends, self.run("list").output
-            self.run("sweep")
+            self.run(*command or ("sweep",))
 
     def csv(self, report: str, **asked: str) -> list[dict[str, str]]:
         """Return the rows of a report's CSV; all of them, unless something else is *asked*."""

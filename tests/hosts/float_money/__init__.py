@@ -82,5 +82,6 @@ HOST = Host(
     users="/admin/customer/",
     headers={"Authorization": CLERK.to_header()},
     actor="bea",
+    guarded=True,
     csp=True,
 )

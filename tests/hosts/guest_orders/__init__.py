@@ -75,4 +75,5 @@ HOST = Host(
     users=None,
     sign_in=sign_in,
     actor="Olga Owner",
+    guarded=True,
 )

@@ -70,4 +70,6 @@ HOST = Host(
     orders="/staff/payments/",
     headers={"X-Staff": "yes"},
     actor="box office",
+    guarded=True,
+    without=["/members/payments/", "/members/shows/"],
 )

@@ -90,4 +90,5 @@ HOST = Host(
     headers={"X-Remote-User": "dora"},
     binds=(BIND,),
     actor="dora",
+    guarded=True,
 )

@@ -94,4 +94,5 @@ HOST = Host(
     users="/admin/customer/",
     sign_in=sign_in,
     actor="clerk@example.com",
+    guarded=True,
 )
