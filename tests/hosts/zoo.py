@@ -58,6 +58,12 @@ class Till:
         self.simulator.client.settle(result.transaction.id)
         return str(result.transaction.id)
 
+    def give_back(self, sale: str, amount: int, currency: str = "USD") -> str:
+        """Refund *amount* minor units of a sale, as a program of the host's did; return its id."""
+        result = self._gateway.transaction.refund(sale, money.plain(amount, currency))
+        assert result.is_success, result
+        return str(result.transaction.id)
+
     def given_back(self, sale: str) -> int:
         """Return what was truly given back of a sale, in minor units."""
         return int(self.simulator.client.sale(sale)["total_given_back"])

@@ -4,18 +4,16 @@
 name: ``pytest tests/zoo/contract.py -k HOST``.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from html import escape
+from collections.abc import Callable
 
 import pytest
+from markupsafe import escape
 
 import flask_refunds
 from flask_refunds import money
-from flask_refunds.testing import Simulator
-from tests import databases
 from tests.hosts import zoo
-from tests.zoo.shop import Shop, is_ours, link, opened, rows, tables, words_of
+from tests.zoo.conftest import OpenShop
+from tests.zoo.shop import Shop, is_ours, link, rows, tables, words_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,46 +22,15 @@ def package(record_testsuite_property: Callable[[str, object], None]) -> None:
     record_testsuite_property("package", flask_refunds.__file__)
 
 
-@pytest.fixture(scope="session")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
 @pytest.fixture(
     params=[
         pytest.param((name, kind), id=f"{name}-{kind}", marks=getattr(pytest.mark, kind))
         for name, kind in zoo.cases()
     ]
 )
-def shop(request: pytest.FixtureRequest, simulator: Simulator) -> Iterator[Shop]:
+def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> Shop:
     """A host on one of its databases, with its order sold."""
-    name, kind = request.param
-    host = zoo.host(name)
-    with ExitStack() as stack:
-        urls = {bind: fresh(request, kind, stack) for bind in (None, *host.binds)}
-        till = zoo.Till(simulator)
-        stack.callback(till.close)
-        settings = {
-            "TESTING": True,
-            "SQLALCHEMY_DATABASE_URI": urls.pop(None),
-            "SQLALCHEMY_BINDS": urls,
-            "REFUNDS_REDIS_URL": None,
-            "REFUNDS_SALE_PAUSE": 0.001,
-            "REFUNDS_SETTLE_INTERVAL": 0.001,
-            "REFUNDS_RETRY_INTERVAL": 0.001,
-            **simulator.gateway_config(),
-        }
-        yield stack.enter_context(opened(host, settings, till))
-    simulator.client.reset()
-
-
-def fresh(request: pytest.FixtureRequest, kind: str, stack: ExitStack) -> str:
-    """Return the URL of an empty database."""
-    if kind == "sqlite":
-        return databases.sqlite(request.getfixturevalue("tmp_path"))
-    server = request.getfixturevalue("server_url")(kind)
-    return stack.enter_context(databases.created(server))
+    return open_shop(*request.param)
 
 
 def test_an_order_is_refunded_and_every_figure_is_right(shop: Shop) -> None:

@@ -107,10 +107,12 @@ class Shop:
             assert time.monotonic() < ends, self.run("list").output
             self.run(*command or ("sweep",))
 
-    def csv(self, report: str) -> list[dict[str, str]]:
-        """Return all rows of a report's CSV."""
+    def csv(self, report: str, **asked: str) -> list[dict[str, str]]:
+        """Return the rows of a report's CSV; all of them, unless something else is *asked*."""
         answer = self.client.get(
-            f"{self.host.admin}/{OURS}{report}/csv?period=all", headers=self.host.headers
+            f"{self.host.admin}/{OURS}{report}/csv",
+            query_string=asked or {"period": "all"},
+            headers=self.host.headers,
         )
         assert answer.mimetype == "text/csv", answer.text
         return list(csv.DictReader(io.StringIO(answer.text)))
