@@ -77,7 +77,8 @@ def run(folder: Path, kind: str, given: Mapping[str, str]) -> Results:
     assert report.exists(), output
     bad, kept = {}, set()
     suite = ElementTree.parse(report)
-    (package,) = [each.get("value", "") for each in suite.iter("property")]
+    package = next((each.get("value", "") for each in suite.iter("property")), "")
+    assert package, output
     for case in suite.iter("testcase"):
         name = case.get("name", "").partition("[")[2].removesuffix("]")
         wrong = [each.text or "" for each in case if each.tag in {"failure", "error", "skipped"}]

@@ -2,14 +2,22 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from flask_admin import Admin
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, update
 
-from flask_refunds.errors import ConfigurationError
-from tests.hosts.schema_binds import create_app
+from flask_refunds import (
+    AdminAccessPolicy,
+    Lines,
+    Orders,
+    Refunds,
+    Storefront,
+    histories,
+    minor,
+)
 from tests.hosts.schema_binds.models import SCHEMA, Order, Position, db
 from tests.zoo.conftest import OpenShop
 from tests.zoo.shop import OURS, Shop, tables, words_of
@@ -90,32 +98,51 @@ def test_what_is_marked_deleted_while_its_refund_is_under_way_is_refunded_once(
     assert sum(cents(row["amount"]) for row in depot.csv("report")) == 9050
 
 
-def with_our_tables_in(bind: str, folder: Path) -> Flask:
-    """Return the depot with ``REFUNDS_BIND_KEY``; ``again`` is the orders' database once more."""
-    trade = f"sqlite:///{folder / 'trade.sqlite'}"
-    settings = {
-        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'notices.sqlite'}",
-        "SQLALCHEMY_BINDS": {
-            "trade": trade,
-            "again": f"{trade}?timeout=9",
-            "books": f"sqlite:///{folder / 'books.sqlite'}",
-        },
-        "REFUNDS_REDIS_URL": None,
-        "REFUNDS_BIND_KEY": bind,
-    }
-    return create_app(settings)
+@pytest.mark.postgresql
+def test_tables_that_flask_sqlalchemy_does_not_know_are_found_by_the_bind_key(
+    open_shop: OpenShop,
+) -> None:
+    depot = open_shop("schema_binds", "postgresql")
+    issue(depot, everything="y")
+    metadata = MetaData(schema=SCHEMA)
+    with depot.app.app_context():
+        metadata.reflect(db.engines["trade"])
+    known = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "REFUNDS_REDIS_URL", "SECRET_KEY")
+    app = Flask(__name__)
+    app.config.from_mapping({name: depot.app.config[name] for name in known})
+    app.config["REFUNDS_BIND_KEY"] = "trade"
+    other = SQLAlchemy(app)
+    refunds = Refunds(reflected(metadata), policy=AdminAccessPolicy())
+    refunds.init_app(app, db=other, admin=Admin(app))
 
-
-def test_our_tables_may_not_be_in_another_database_than_the_orders(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="'books', another database than the orders'"):
-        with_our_tables_in("books", tmp_path)
-
-
-def test_our_tables_may_have_another_bind_of_the_orders_database(tmp_path: Path) -> None:
-    app = with_our_tables_in("again", tmp_path)
     with app.app_context():
-        used = app.extensions["refunds"].runtime.sessions.engine
-        assert used is db.engines["again"]
+        (order,) = histories.orders_now(app.extensions["refunds"].runtime, ["D-7"])
+        other.engines["trade"].dispose()
+        other.engine.dispose()
+    assert (order.captured, order.balance) == (9050, 0)
+
+
+def reflected(metadata: MetaData) -> Storefront:
+    """Return the least mapping of the depot's tables as they were found in the database."""
+    order, position = (metadata.tables[f"{SCHEMA}.{name}"].c for name in ("order", "position"))
+    return Storefront(
+        orders=Orders(
+            key=order.number,
+            number=order.number,
+            placed_at=order.placed_at,
+            currency=order.currency,
+            total=minor(order.cents),
+            paid=True,
+        ),
+        lines=Lines(
+            key=(position.order_number, position.place),
+            order=position.order_number,
+            description=position.title,
+            quantity=position.pieces,
+            total=minor(position.cents),
+            where=position.deleted_at.is_(None),
+        ),
+    )
 
 
 def mark_deleted(depot: Shop, model: type[Order] | type[Position]) -> None:

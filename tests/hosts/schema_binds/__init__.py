@@ -22,7 +22,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     binds = settings["SQLALCHEMY_BINDS"]
     url = make_url(binds[BIND])
     options = {}
-    if url.get_backend_name() == "mysql":  # the database is the schema
+    if url.get_backend_name() in {"mysql", "mariadb"}:  # the database is the schema
         options["execution_options"] = {"schema_translate_map": {SCHEMA: None}}
     app.config["SQLALCHEMY_BINDS"] = {**binds, BIND: {"url": url, **options}}
     db.init_app(app)
