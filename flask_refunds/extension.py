@@ -78,6 +78,9 @@ class Refunds:
                 "Refunds is already wired into this application; call init_app once."
             )
         config = Config.from_mapping(app.config)
+        if config.bind_key is not None:
+            with app.app_context():
+                self._check_database(db, config.bind_key)
         runtime = Runtime(
             config=config,
             storefront=self.storefront,
@@ -145,6 +148,21 @@ class Refunds:
                 f"REFUNDS_BIND_KEY is {key!r}, which SQLALCHEMY_BINDS does not have."
             )
 
+    def _check_database(self, db: SQLAlchemy, key: str) -> None:
+        """Refuse a bind of our tables that is another database than the orders'.
+
+        Two binds may well be one database, and tables that Flask-SQLAlchemy did not make say
+        nothing of theirs.
+        """
+        known = (table.metadata.info for table in self.storefront.tables())
+        for theirs in {info["bind_key"] for info in known if "bind_key" in info}:
+            if _place(db.engines[theirs]) != _place(db.engines[key]):
+                raise ConfigurationError(
+                    f"REFUNDS_BIND_KEY is {key!r}, another database than the orders' "
+                    f"({theirs or 'the default'}). Leave it out, or name a bind of their database: "
+                    "one transaction must lock our rows and read theirs."
+                )
+
     def totals(
         self,
         period: Period | tuple[date, date] | str = Preset.THIS_MONTH,
@@ -209,6 +227,11 @@ class Assets(Blueprint):
         folder = Path(self.root_path) / "templates"
         ours = FileSystemLoader(folder / "refunds")
         return ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"flask_refunds": ours})])
+
+
+def _place(engine: Engine) -> tuple[str, str | None]:
+    """Return which database an engine is for, whatever the host, user and driver."""
+    return engine.url.get_backend_name().replace("mariadb", "mysql"), engine.url.database
 
 
 def _view_of(admin: Admin, model: type | None) -> BaseView | None:

@@ -97,7 +97,7 @@ def show(refund: str, as_json: bool) -> None:
         ],
     )
     for move in found.movements:
-        to = move.card_label if move.gateway else move.other_kind
+        to = (move.card_label or move.gateway) if move.gateway else move.other_kind
         click.echo(
             f"\ntransfer {move.id}: {money(move.amount)} to {to}, {move.state} {move.detail}"
         )

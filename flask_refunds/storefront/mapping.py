@@ -216,14 +216,16 @@ class Storefront:
             return None
         return self.customers.model or model_of(self.customers.key)
 
+    def tables(self) -> Iterator[Table]:
+        """Yield all mapped tables, each as often as it is mentioned."""
+        for _, _, statement in self.statements():
+            for element in iterate(statement):
+                if isinstance(element, Table):
+                    yield element
+
     def bind_keys(self) -> set[str | None]:
         """Return the Flask-SQLAlchemy bind keys of all mapped tables."""
-        return {
-            element.metadata.info.get("bind_key")
-            for _, _, statement in self.statements()
-            for element in iterate(statement)
-            if isinstance(element, Table)
-        }
+        return {table.metadata.info.get("bind_key") for table in self.tables()}
 
     def statements(self) -> Iterator[tuple[str, Any, Select[Any]]]:
         """Yield each mapped part's name, declaration and select, validating every value."""

@@ -1,6 +1,7 @@
 """A mistake in the wiring is said at start, with the remedy; what can wait is logged."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from flask_refunds.policy import flask_login_actor
 def wire(refunds: Refunds, **config: Any) -> Flask:
     """Wire *refunds* into an application that has an empty admin."""
     app = Flask(__name__)
-    app.config.update(SECRET_KEY="s", SQLALCHEMY_DATABASE_URI="sqlite://", **config)
+    app.config.update({"SECRET_KEY": "s", "SQLALCHEMY_DATABASE_URI": "sqlite://", **config})
     db = SQLAlchemy()
     db.init_app(app)
     refunds.init_app(app, db=db, admin=Admin(app))
@@ -54,6 +55,26 @@ def test_refuses_a_mistake_by_name(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         wire(refunds(**wishes), **config)
+
+
+def binds(folder: Path) -> dict[str, Any]:
+    """Return the shop's database, the same once more as ``again``, and another one."""
+    shop = f"sqlite:///{folder / 'shop.sqlite'}"
+    others = {"again": f"{shop}?timeout=9", "books": f"sqlite:///{folder / 'books.sqlite'}"}
+    return {"SQLALCHEMY_DATABASE_URI": shop, "SQLALCHEMY_BINDS": others}
+
+
+def test_refuses_a_bind_that_is_another_database_than_the_orders(tmp_path: Path) -> None:
+    words = "'books', another database than the orders' \\(the default\\)"
+    with pytest.raises(ConfigurationError, match=words):
+        wire(refunds(), REFUNDS_BIND_KEY="books", **binds(tmp_path))
+
+
+def test_takes_another_bind_of_the_orders_database(tmp_path: Path) -> None:
+    app = wire(refunds(), REFUNDS_BIND_KEY="again", **binds(tmp_path))
+    with app.app_context():
+        used = app.extensions["refunds"].runtime.sessions.engine
+        assert used is app.extensions["sqlalchemy"].engines["again"]
 
 
 def test_is_wired_into_an_application_once() -> None:
