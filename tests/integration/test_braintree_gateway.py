@@ -17,6 +17,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, ProtocolError
 
 from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.answering import Unreadable, never_connected
 from flask_refunds.gateways.base import (
     AlreadyRefunded,
     Ambiguous,
@@ -34,13 +35,12 @@ from flask_refunds.gateways.base import (
     Unavailable,
     Unknown,
 )
-from flask_refunds.gateways.braintree import BraintreeGateway, _never_connected
+from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_refunds.gateways.braintree_answers import (
     REFUND_STATES,
     REFUNDABLE,
     SETTLING_SOON,
     VOIDABLE,
-    Unreadable,
 )
 from flask_refunds.gateways.braintree_answers import refund as answered_refund
 from flask_refunds.testing import Simulator, SimulatorClient
@@ -291,7 +291,7 @@ def test_a_proxy_in_between_is_unknown_once_it_was_reached(
 
 def test_a_connection_that_broke_while_retrying_is_not_certain() -> None:
     broken = MaxRetryError(HTTPConnectionPool("127.0.0.1"), "/", ProtocolError("cut"))
-    assert not _never_connected(SdkConnectionError(OSError(broken)))
+    assert not never_connected(SdkConnectionError(OSError(broken)))
 
 
 def test_a_sale_is_never_read_as_a_refund(sdk: Any, charge: str) -> None:
