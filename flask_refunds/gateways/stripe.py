@@ -179,11 +179,9 @@ class StripeGateway:
         What a partial capture set free is neither, and a refund of a customer's balance is of no
         sale.
         """
-        listed = self._read(lambda sdk: reading.refunds_between(sdk, since, until))
-        while (found := self._read(lambda _sdk: next(listed, None))) is not None:
-            receipt = self._read(lambda _sdk, found=found: self._listed(found))  # type: ignore[misc]
-            if receipt is not None:
-                yield receipt
+        listed = self._receipts(since, until)
+        while (receipt := self._read(lambda _sdk: next(listed, None))) is not None:
+            yield receipt
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Return what a signed event says; raises :exc:`InvalidWebhook` and nothing else."""
@@ -207,15 +205,14 @@ class StripeGateway:
     def _by_charge(self) -> bool:
         return self._settings.charge_ids == CHARGE
 
-    def _listed(self, found: Any) -> RefundReceipt | VoidReceipt | None:
-        """Return what the refund *found*, with its charge in full, is; ``None`` for neither."""
-        if answers.sale_of(found) is None:
-            return None
-        if not answers.is_release(found, found.charge):
-            return answers.refund(found, by_charge=self._by_charge)
-        if found.charge.captured:
-            return None
-        return answers.release(found, by_charge=self._by_charge)
+    def _receipts(self, since: datetime, until: datetime) -> Iterator[RefundReceipt | VoidReceipt]:
+        for found in reading.refunds_between(self._sdk(), since, until):
+            if answers.sale_of(found) is None:
+                continue
+            if not answers.is_release(found, found.charge):
+                yield answers.refund(found, by_charge=self._by_charge)
+            elif not found.charge.captured:
+                yield answers.release(found, by_charge=self._by_charge)
 
     def _move(self, act: Callable[[Any], Answer]) -> Answer:
         return self._guard(lambda: act(self._sdk()), Unknown)
