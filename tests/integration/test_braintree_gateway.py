@@ -44,7 +44,12 @@ from flask_refunds.gateways.braintree_answers import (
 )
 from flask_refunds.gateways.braintree_answers import refund as answered_refund
 from flask_refunds.testing import Simulator, SimulatorClient
-from flask_refunds.testing.conformance import RefundGatewayConformance, Sell, Trouble
+from flask_refunds.testing.conformance import (
+    RefundGatewayConformance,
+    Sell,
+    Trouble,
+    waits_for_time_out,
+)
 from tests.integration.simulator import SdkConnectionError
 from tests.integration.simulator.sdk import sdk_for, sell
 
@@ -99,8 +104,7 @@ def refund(gateway: RefundGateway, charge: str, amount: int = 400, key: str = "k
 class TestConformance(RefundGatewayConformance):
     @pytest.fixture
     def gateway(self, simulator: Simulator, request: pytest.FixtureRequest) -> RefundGateway:
-        asked = getattr(request.node, "callspec", None)
-        late = asked is not None and asked.params.get("what") is Trouble.LATE
+        late = waits_for_time_out(request)
         return gateway_for(simulator, REFUNDS_GATEWAY_TIMEOUT=SHORT if late else PATIENT)
 
     @pytest.fixture

@@ -40,7 +40,12 @@ from flask_refunds.gateways.base import (
 from flask_refunds.gateways.stripe import SIGNATURE_TOLERANCE, StripeGateway
 from flask_refunds.gateways.stripe_amounts import from_stripe, to_stripe
 from flask_refunds.testing import StripeServer
-from flask_refunds.testing.conformance import RefundGatewayConformance, Sell, Trouble
+from flask_refunds.testing.conformance import (
+    RefundGatewayConformance,
+    Sell,
+    Trouble,
+    waits_for_time_out,
+)
 
 PATIENT, SHORT = 30.0, 2.0
 """Time-outs in seconds: for calls that are meant to be answered, and for one that is not."""
@@ -90,8 +95,7 @@ class TestConformance(RefundGatewayConformance):
 
     @pytest.fixture
     def gateway(self, server: StripeServer, request: pytest.FixtureRequest) -> RefundGateway:
-        asked = getattr(request.node, "callspec", None)
-        late = asked is not None and asked.params.get("what") is Trouble.LATE
+        late = waits_for_time_out(request)
         return gateway_for(server, REFUNDS_GATEWAY_TIMEOUT=SHORT if late else PATIENT)
 
     @pytest.fixture
@@ -126,8 +130,7 @@ class TestConformanceByCharge(TestConformance):
 
     @pytest.fixture
     def gateway(self, server: StripeServer, request: pytest.FixtureRequest) -> RefundGateway:
-        asked = getattr(request.node, "callspec", None)
-        late = asked is not None and asked.params.get("what") is Trouble.LATE
+        late = waits_for_time_out(request)
         return gateway_for(
             server,
             REFUNDS_GATEWAY_TIMEOUT=SHORT if late else PATIENT,

@@ -35,7 +35,8 @@ class Bench:
 
     @property
     def runtime(self) -> Runtime:
-        return replace(self.app.extensions["refunds"].runtime, clock=self.clock)
+        runtime: Runtime = self.app.extensions["refunds"].runtime
+        return replace(runtime, clock=self.clock)
 
     def refund(
         self, *cents: int, first_only: bool = False, capture: bool = True

@@ -193,9 +193,6 @@ class Api:
 
     def _listed(self, call: Call) -> Record:
         params = call.params
-        for name in ("charge", "payment_intent"):
-            if name in params:
-                self.books.get(params[name], name)
         found = [each for each in self.books.of_kind(call.kind) if _fits(each, params)]
         if after := params.get("starting_after"):
             found = found[[each["id"] for each in found].index(after) + 1 :]
