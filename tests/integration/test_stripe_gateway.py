@@ -46,6 +46,7 @@ from flask_refunds.testing.conformance import (
     Trouble,
     waits_for_time_out,
 )
+from tests.integration.workshop import until
 
 PATIENT, SHORT = 30.0, 2.0
 """Time-outs in seconds: for calls that are meant to be answered, and for one that is not."""
@@ -292,8 +293,7 @@ def test_a_key_in_flight_is_unknown_and_moves_money_once(
     server.fault("hold", "refund", where="before")
     slow = threading.Thread(target=refund, args=(gateway, charge))
     slow.start()
-    while not server.api.holds.listed():
-        time.sleep(0.01)
+    until(server.api.holds.listed)
     with pytest.raises(Unknown) as raised:
         refund(gateway, charge)
     assert (type(raised.value), raised.value.code) == (Unknown, "idempotency_key_in_use")
