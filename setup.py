@@ -25,6 +25,7 @@ def long_description() -> str:
 
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 MYSQL = ["PyMySQL[rsa]>=1.1"]
+STRIPE = ["stripe>=13"]  # StripeClient.v1
 EXAMPLE = [
     "Flask-Login>=0.6.3",
     "Flask-Migrate>=4.0",
@@ -33,6 +34,7 @@ EXAMPLE = [
 DEV = [
     *POSTGRESQL,
     *MYSQL,
+    *STRIPE,
     *EXAMPLE,
     "axe-playwright-python>=0.1.7",
     "build>=1.2",
@@ -123,10 +125,15 @@ setup(
     extras_require={
         "postgresql": POSTGRESQL,
         "mysql": MYSQL,
+        "stripe": STRIPE,
         "example": EXAMPLE,
         "dev": DEV,
     },
     entry_points={
         "flask.commands": ["refunds = flask_refunds.cli:refunds"],
+        "flask_refunds.gateways": [
+            "braintree = flask_refunds.gateways.braintree:BraintreeGateway.from_config",
+            "stripe = flask_refunds.gateways.stripe:StripeGateway.from_config",
+        ],
     },
 )

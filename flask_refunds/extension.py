@@ -1,10 +1,9 @@
 """``Refunds``: the only place where everything is wired."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Flask
 from flask_admin import Admin, BaseView
@@ -20,7 +19,7 @@ from flask_refunds.errors import ConfigurationError
 from flask_refunds.figures.periods import Basis, Period, Preset
 from flask_refunds.figures.scope import Scope
 from flask_refunds.figures.takings import Takings, read_takings
-from flask_refunds.gateways.base import RefundGateway
+from flask_refunds.gateways.named import GatewayBuilder, builders
 from flask_refunds.models import Base, Refund
 from flask_refunds.policy import Policy
 from flask_refunds.queueing import NoQueue, RqWakeUp, WakeUp
@@ -30,14 +29,13 @@ from flask_refunds.sessions import Sessions
 from flask_refunds.storefront import Storefront
 from flask_refunds.webhooks import add_webhooks
 
-GatewayBuilder = Callable[[Mapping[str, Any]], RefundGateway]
-
 
 class Refunds:
     """Refunds for a storefront with a Flask-Admin panel.
 
-    *storefront* maps the host's tables; *policy* says who may move money; *gateways* has, by the
-    name that the host's payments carry, a callable that builds the gateway from the app's config.
+    *storefront* maps the host's tables; *policy* says who may move money; *gateways* names
+    the installed gateways that the host's payments carry, or has for each name a callable that
+    builds the gateway from the app's config, or the name of an installed one.
     *after_refund* is called in our transaction when all of a refund's money is back. One instance
     may serve several applications.
     """
@@ -47,12 +45,12 @@ class Refunds:
         storefront: Storefront,
         *,
         policy: Policy,
-        gateways: Mapping[str, GatewayBuilder] | None = None,
+        gateways: Mapping[str, GatewayBuilder | str] | Iterable[str] | None = None,
         after_refund: Callable[[Session, Refund], None] | None = None,
     ) -> None:
         self.storefront = storefront
         self.policy = policy
-        self.gateways = dict(gateways or {})
+        self.gateways = builders(gateways or ())
         self.after_refund = after_refund
 
     def init_app(

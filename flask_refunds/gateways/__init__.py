@@ -1,1 +1,4 @@
-"""Payment gateways: the contract (:mod:`.base`) and the one that ships (:mod:`.braintree`)."""
+"""Payment gateways: the contract (:mod:`.base`) and those that ship.
+
+:mod:`.braintree` comes with the package; :mod:`.stripe` needs the extra ``stripe``.
+"""

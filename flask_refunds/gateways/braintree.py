@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs
 
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
-
 from flask_refunds.gateways import braintree_answers as answers
 from flask_refunds.gateways import braintree_search as search
+from flask_refunds.gateways.answering import Asked, Unreadable, never_connected
 from flask_refunds.gateways.base import (
     Ambiguous,
     Capabilities,
@@ -110,7 +109,7 @@ class BraintreeGateway:
         def ask(sdk: Any) -> ChargeReceipt:
             transaction = sdk.transaction.find(charge_id)
             if transaction.id != charge_id:
-                raise answers.Unreadable("the answer is about another sale")
+                raise Unreadable("the answer is about another sale")
             return answers.charge(transaction)
 
         return self._read(ask)
@@ -123,9 +122,7 @@ class BraintreeGateway:
         *reference* becomes the refund's ``order_id``. Braintree takes the sale's currency,
         whatever *currency* says: compare it with :meth:`inspect` first.
         """
-        asked = answers.Asked(
-            charge_id=charge_id, amount=amount, currency=currency, reference=reference
-        )
+        asked = Asked(charge_id=charge_id, amount=amount, currency=currency, reference=reference)
         try:
             fields = {"amount": str(to_decimal(amount, currency)), "order_id": reference}
         except ValueError as error:
@@ -170,7 +167,7 @@ class BraintreeGateway:
         def ask(sdk: Any) -> RefundReceipt:
             transaction = sdk.transaction.find(refund_id)
             if transaction.id != refund_id:
-                raise answers.Unreadable("the answer is about another refund")
+                raise Unreadable("the answer is about another refund")
             if transaction.type == "sale":
                 raise Rejected(f"{refund_id} is a sale, not a refund")
             return answers.refund(transaction)
@@ -281,28 +278,14 @@ def _certain(error: Exception) -> GatewayError | None:
             return certain(words, raw_status=type(error).__name__)
     if isinstance(error, exceptions.TooManyRequestsError | ConnectTimeoutError):
         return Unavailable(_describe(error))
-    if isinstance(error, SdkConnectionError) and _never_connected(error):
+    if isinstance(error, SdkConnectionError) and never_connected(error):
         return Unavailable(_describe(error))
     return None
 
 
-def _never_connected(error: Exception) -> bool:
-    """Return whether no connection was made, not even to a proxy.
-
-    A connection that was made and dropped looks alike but for its reason.
-    """
-    cause: Any = error
-    while isinstance(cause, Exception) and not isinstance(cause, MaxRetryError):
-        cause = cause.args[0] if cause.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-    return isinstance(reason, NewConnectionError)
-
-
 def _describe(error: Exception) -> str:
     """Return words for operators. Only what cannot hold a key: names, and our own text."""
-    if isinstance(error, answers.Unreadable):
+    if isinstance(error, Unreadable):
         return f"the answer was not understood: {error}"
     names = [type(error).__name__]
     if type(error) is exceptions.UnexpectedError and isinstance(error.args[0], str):

@@ -6,11 +6,11 @@ Readers of the SDK's objects; the SDK itself is imported in
 and "refund authorizations".
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from flask_refunds.gateways.answering import Asked, Unreadable
 from flask_refunds.gateways.base import (
     ChargeReceipt,
     Declined,
@@ -59,35 +59,6 @@ _MERELY_AUTHORIZED = frozenset({"authorizing", "authorized", "authorization_expi
 DISPUTE_WON = "won"
 """The one status in which a dispute leaves the money with the shop. In all others the bank has
 taken it or may: an expired one was never answered, which is as good as lost."""
-
-
-class Unreadable(ValueError):
-    """An answer that we do not understand. What it means depends on what was asked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a refund was asked for; its answer must be about just this."""
-
-    charge_id: str
-    amount: int
-    currency: str
-    reference: str
-
-    def check(self, found: RefundReceipt) -> None:
-        """Raise :exc:`Unknown` unless *found* answers this question.
-
-        Two jobs that share one connection across a fork get each other's answers, and such an
-        answer says nothing about our own refund.
-        """
-        for name in ("charge_id", "amount", "currency", "reference"):
-            wanted, got = getattr(self, name), getattr(found, name)
-            if wanted != got:
-                raise Unknown(
-                    f"the answer is about another refund: {name} {got!r}, not {wanted!r}",
-                    raw_status=found.raw_status,
-                    refund_id=found.id,
-                )
 
 
 def charge(transaction: Any) -> ChargeReceipt:

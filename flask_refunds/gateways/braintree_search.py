@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask_refunds.gateways.answering import Unreadable
 from flask_refunds.gateways.base import RefundReceipt, VoidReceipt
-from flask_refunds.gateways.braintree_answers import Unreadable, refund, void
+from flask_refunds.gateways.braintree_answers import refund, void
 
 MOST_RESULTS = 50_000
 """Braintree's limit; a search with so many results may have had more."""

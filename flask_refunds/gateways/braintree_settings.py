@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.settings import required, timeout
 
 _ENVIRONMENTS = ("sandbox", "production")
 _WHERE = "it is in Braintree's Control Panel under Settings > API"
@@ -33,12 +34,12 @@ class BraintreeSettings:
         when it is a key.
         """
         settings = cls(
-            merchant_id=_required(config, "REFUNDS_BRAINTREE_MERCHANT_ID", _WHERE),
-            public_key=_required(config, "REFUNDS_BRAINTREE_PUBLIC_KEY", _WHERE),
-            private_key=_required(config, "REFUNDS_BRAINTREE_PRIVATE_KEY", _WHERE),
+            merchant_id=required(config, "REFUNDS_BRAINTREE_MERCHANT_ID", _WHERE),
+            public_key=required(config, "REFUNDS_BRAINTREE_PUBLIC_KEY", _WHERE),
+            private_key=required(config, "REFUNDS_BRAINTREE_PRIVATE_KEY", _WHERE),
             environment=str(config.get("REFUNDS_BRAINTREE_ENVIRONMENT") or ""),
             url=str(config.get("REFUNDS_BRAINTREE_URL") or ""),
-            timeout=_seconds(config.get("REFUNDS_GATEWAY_TIMEOUT", 60.0)),
+            timeout=timeout(config),
         )
         if not settings.url and settings.environment not in _ENVIRONMENTS:
             raise ConfigurationError(
@@ -68,22 +69,6 @@ class BraintreeSettings:
             raise _unfit("must use https on port 443 and http on every other port")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return host, port, secure
-
-
-def _required(config: Mapping[str, Any], name: str, remedy: str) -> str:
-    value = config.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{name} is not set; set it: {remedy}.")
-    return value
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ConfigurationError(
-            f"REFUNDS_GATEWAY_TIMEOUT is {value!r}; set a number of seconds above zero"
-            " (60 is Braintree's own limit)."
-        )
-    return float(value)
 
 
 def _unfit(what: str) -> ConfigurationError:

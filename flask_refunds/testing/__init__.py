@@ -1,5 +1,6 @@
-"""What a host's own tests may use: the Braintree simulator and the gateway conformance suite."""
+"""What a host's own tests may use: test servers of gateways and the gateway conformance suite."""
 
 from flask_refunds.testing.simulator import Simulator, SimulatorClient
+from flask_refunds.testing.stripe_server import StripeServer
 
-__all__ = ["Simulator", "SimulatorClient"]
+__all__ = ["Simulator", "SimulatorClient", "StripeServer"]

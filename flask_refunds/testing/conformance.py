@@ -1,19 +1,32 @@
-"""What every gateway must do: a suite that a gateway's author subclasses.
+"""What every gateway must do: a suite that a gateway's author subclasses and pytest runs.
 
-Give the fixtures that raise :exc:`NotImplementedError` here, and pytest runs the rest::
+The gateway talks over HTTP to a server of yours that keeps books as the real one does; six fixtures
+tell the suite of both. ``docs/gateways.md`` has a complete example.
 
-    class TestMyGateway(RefundGatewayConformance):
-        @pytest.fixture
-        def gateway(self): ...
+==================  ===============================================================================
+``gateway``         your :class:`~flask_refunds.gateways.base.RefundGateway`, built anew for each
+                    test and talking to the server. Its time-out is to be generous, and short in the
+                    few tests that wait for it to pass: :func:`waits_for_time_out` says which.
+``unreachable``     the same, with the address of a port where nobody listens.
+``settled``         a function ``(amount, currency) -> charge_id`` that makes a sale which can be
+                    refunded now. *amount* is in minor units (ISO 4217), and a ``str`` comes back.
+``unsettled``       the same for a sale that can be voided and cannot be refunded yet.
+``trouble``         a function ``(what) -> None`` that has the server do to the gateway's next
+                    request what the :class:`Trouble` says. Each is told in its value.
+``given_back``      a function ``(charge_id) -> int`` that reads in the *server's* books how much
+                    went back on a sale, voids included, in minor units; never the gateway's word.
+==================  ===============================================================================
 
-The suite asks your server, not your object, how much money went back (``given_back``): a
-gateway that says the right thing and moves the wrong amount must fail.
+A fixture that is missing fails each test that needs it, with what it is to give. Methods that your
+gateway does not have (``ListsRefunds``, ``idempotency_key``) skip their tests. What your gateway's
+own API adds, its codes, its webhooks, needs tests of yours.
 """
 
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NoReturn
 
 import pytest
 
@@ -47,6 +60,37 @@ Sell = Callable[[int, str], str]
 """Makes a sale of so many minor units of a currency and returns the charge's id."""
 
 
+_GIVES = {
+    "gateway": "your gateway, talking to your server",
+    "unreachable": "the same gateway with an address where nobody listens",
+    "settled": "a function (amount, currency) -> charge id that makes a sale to be refunded now",
+    "unsettled": "a function (amount, currency) -> charge id that makes a sale to be voided, which"
+    " cannot be refunded yet",
+    "trouble": "a function (what) -> None that arranges what happens to the gateway's next request",
+    "given_back": "a function (charge id) -> int that reads in your server's books, in minor units,"
+    " how much went back",
+}
+
+
+def waits_for_time_out(request: pytest.FixtureRequest) -> bool:
+    """Return whether the test of *request* waits for the gateway's time-out to pass.
+
+    For the fixture ``gateway``: a short time-out there, and a generous one everywhere else, so
+    that a busy machine does not make an outcome unknown.
+    """
+    asked = getattr(request.node, "callspec", None)
+    return asked is not None and asked.params.get("what") is Trouble.LATE
+
+
+def _missing(suite: object, name: str) -> NoReturn:
+    """Fail a test for want of a fixture, in words that say what it is to give."""
+    pytest.fail(
+        f"{type(suite).__name__} has no fixture {name!r}. Define it there with @pytest.fixture: it"
+        f" gives {_GIVES[name]}.",
+        pytrace=False,
+    )
+
+
 class RefundGatewayConformance:
     """Subclass it, name the class ``Test…``, and give the fixtures."""
 
@@ -55,33 +99,33 @@ class RefundGatewayConformance:
 
     @pytest.fixture
     def gateway(self) -> RefundGateway:
-        """The gateway, with a short time-out."""
-        raise NotImplementedError
+        """The gateway; its time-out is short if :func:`waits_for_time_out`, else generous."""
+        _missing(self, "gateway")
 
     @pytest.fixture
     def unreachable(self) -> RefundGateway:
         """The same gateway with an address where nobody listens."""
-        raise NotImplementedError
+        _missing(self, "unreachable")
 
     @pytest.fixture
     def settled(self) -> Sell:
         """Make a sale that can be refunded."""
-        raise NotImplementedError
+        _missing(self, "settled")
 
     @pytest.fixture
     def unsettled(self) -> Sell:
         """Make a sale that can be voided and cannot be refunded yet."""
-        raise NotImplementedError
+        _missing(self, "unsettled")
 
     @pytest.fixture
     def trouble(self) -> Callable[[Trouble], None]:
         """Arrange what happens to the next request."""
-        raise NotImplementedError
+        _missing(self, "trouble")
 
     @pytest.fixture
     def given_back(self) -> Callable[[str], int]:
         """Tell how much truly went back on a charge, voids included, in minor units."""
-        raise NotImplementedError
+        _missing(self, "given_back")
 
     def test_is_a_refund_gateway(self, gateway: RefundGateway) -> None:
         assert isinstance(gateway, RefundGateway)

@@ -17,6 +17,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, ProtocolError
 
 from flask_refunds.errors import ConfigurationError
+from flask_refunds.gateways.answering import Unreadable, never_connected
 from flask_refunds.gateways.base import (
     AlreadyRefunded,
     Ambiguous,
@@ -34,19 +35,27 @@ from flask_refunds.gateways.base import (
     Unavailable,
     Unknown,
 )
-from flask_refunds.gateways.braintree import BraintreeGateway, _never_connected
+from flask_refunds.gateways.braintree import BraintreeGateway
 from flask_refunds.gateways.braintree_answers import (
     REFUND_STATES,
     REFUNDABLE,
     SETTLING_SOON,
     VOIDABLE,
-    Unreadable,
 )
 from flask_refunds.gateways.braintree_answers import refund as answered_refund
 from flask_refunds.testing import Simulator, SimulatorClient
-from flask_refunds.testing.conformance import RefundGatewayConformance, Sell, Trouble
+from flask_refunds.testing.conformance import (
+    RefundGatewayConformance,
+    Sell,
+    Trouble,
+    waits_for_time_out,
+)
 from tests.integration.simulator import SdkConnectionError
 from tests.integration.simulator.sdk import sdk_for, sell
+
+PATIENT, SHORT, LATE = 30.0, 2.0, 6.0
+"""Seconds: time-outs for calls that are meant to be answered and for one that is not, and how late
+its answer is."""
 
 ACCOUNTS = {"USD": "usd", "JPY": "jpy", "KWD": "kwd"}
 
@@ -68,7 +77,7 @@ def sdk(simulator: Simulator) -> Any:
 
 
 def gateway_for(simulator: Simulator, **changes: Any) -> BraintreeGateway:
-    settings = simulator.gateway_config() | {"REFUNDS_GATEWAY_TIMEOUT": 30} | changes
+    settings = simulator.gateway_config() | {"REFUNDS_GATEWAY_TIMEOUT": PATIENT} | changes
     return BraintreeGateway.from_config(settings)
 
 
@@ -94,8 +103,9 @@ def refund(gateway: RefundGateway, charge: str, amount: int = 400, key: str = "k
 
 class TestConformance(RefundGatewayConformance):
     @pytest.fixture
-    def gateway(self, simulator: Simulator) -> RefundGateway:
-        return gateway_for(simulator)
+    def gateway(self, simulator: Simulator, request: pytest.FixtureRequest) -> RefundGateway:
+        late = waits_for_time_out(request)
+        return gateway_for(simulator, REFUNDS_GATEWAY_TIMEOUT=SHORT if late else PATIENT)
 
     @pytest.fixture
     def unreachable(self, simulator: Simulator) -> RefundGateway:
@@ -125,7 +135,7 @@ class TestConformance(RefundGatewayConformance):
         faults: dict[Trouble, dict[str, Any]] = {
             Trouble.LOST_BEFORE: {"kind": "drop_before"},
             Trouble.LOST_AFTER: {"kind": "drop_after"},
-            Trouble.LATE: {"kind": "late_answer", "seconds": 1},
+            Trouble.LATE: {"kind": "late_answer", "seconds": LATE},
             Trouble.GARBLED: {"kind": "html", "where": "after"},
             Trouble.TURNED_AWAY: {"kind": "status", "status": 429},
         }
@@ -148,9 +158,9 @@ class TestConformance(RefundGatewayConformance):
     [
         ({"kind": "drop_before"}, Unknown, Unavailable),
         ({"kind": "drop_after"}, Unknown, Unavailable),
-        ({"kind": "late_answer", "seconds": 1}, Unknown, Unavailable),
-        ({"kind": "late_landing", "seconds": 1}, Unknown, Unavailable),
-        ({"kind": "late_landing", "seconds": 1, "drop": True}, Unknown, Unavailable),
+        ({"kind": "late_answer", "seconds": LATE}, Unknown, Unavailable),
+        ({"kind": "late_landing", "seconds": LATE}, Unknown, Unavailable),
+        ({"kind": "late_landing", "seconds": LATE, "drop": True}, Unknown, Unavailable),
         ({"kind": "cut"}, Unknown, Unavailable),
         ({"kind": "html"}, Unknown, Unavailable),
         ({"kind": "empty"}, Unknown, Unavailable),
@@ -172,13 +182,15 @@ class TestConformance(RefundGatewayConformance):
     ),
 )
 def test_says_only_what_is_known_after_a_failure(
-    gateway: BraintreeGateway,
+    simulator: Simulator,
     sdk: Any,
     control: SimulatorClient,
     fault: dict[str, Any],
     moving: type[Exception],
     reading: type[Exception],
 ) -> None:
+    late = fault["kind"].startswith("late") and not fault.get("drop")
+    gateway = gateway_for(simulator, REFUNDS_GATEWAY_TIMEOUT=SHORT if late else PATIENT)
     charge, unsettled = str(sell(sdk, settled=True).id), str(sell(sdk).id)
     control.fault(operation="refund", **fault)
     with pytest.raises(moving) as raised:
@@ -263,7 +275,11 @@ def test_a_connect_time_out_is_unavailable(simulator: Simulator) -> None:
                 filler.setblocking(False)
                 filler.connect_ex(address)
             time.sleep(0.1)
-            gateway = gateway_for(simulator, REFUNDS_BRAINTREE_URL=f"http://127.0.0.1:{address[1]}")
+            gateway = gateway_for(
+                simulator,
+                REFUNDS_GATEWAY_TIMEOUT=SHORT,
+                REFUNDS_BRAINTREE_URL=f"http://127.0.0.1:{address[1]}",
+            )
             with pytest.raises(Unavailable):
                 refund(gateway, "anything")
 
@@ -291,7 +307,7 @@ def test_a_proxy_in_between_is_unknown_once_it_was_reached(
 
 def test_a_connection_that_broke_while_retrying_is_not_certain() -> None:
     broken = MaxRetryError(HTTPConnectionPool("127.0.0.1"), "/", ProtocolError("cut"))
-    assert not _never_connected(SdkConnectionError(OSError(broken)))
+    assert not never_connected(SdkConnectionError(OSError(broken)))
 
 
 def test_a_sale_is_never_read_as_a_refund(sdk: Any, charge: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_refunds.testing.serving import DROPPED, PAGE, Reply, Stopped
 from flask_refunds.testing.simulator import wire
 from flask_refunds.testing.simulator.faults import Fault, Faults, Holds
 from flask_refunds.testing.simulator.keys import RequestKeys
@@ -34,7 +35,6 @@ _SETTLEMENTS = {
     "settlement_decline": "settlement_declined",
     "settlement_pending": "settlement_pending",
 }
-_PAGE = b"<!doctype html><title>Proxy</title><h1>Something is in between</h1>"
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,6 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What goes over the wire. ``drop``: nothing at all. ``cut``: half of it."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/xml; charset=utf-8"
-    drop: bool = False
-    cut: bool = False
-
-
-@dataclass(frozen=True)
 class Call:
     """A request that was understood."""
 
@@ -75,9 +64,6 @@ class Call:
     path: str
     transaction_id: str | None
     params: dict[str, Any] = field(default_factory=dict)
-
-
-DROPPED = Reply(0, drop=True)
 
 
 class Gateway:
@@ -177,7 +163,7 @@ class Gateway:
                     self._perform(call)
                 if fault.kind == "status":
                     return Reply(fault.status)
-                page = _PAGE if fault.kind == "html" else b""
+                page = PAGE if fault.kind == "html" else b""
                 return Reply(200, page, "text/html; charset=utf-8")
             case _:
                 return self._rendered(self._perform(call, fault=fault))
@@ -217,7 +203,3 @@ class Gateway:
     @staticmethod
     def _rendered(answer: Answer) -> Reply:
         return Reply(answer.status, wire.render(answer.root, answer.body) if answer.root else b"")
-
-
-class Stopped(Exception):
-    """The server stops; what was waiting is never done, as when a gateway loses a request."""

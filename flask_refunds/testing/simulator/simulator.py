@@ -1,6 +1,5 @@
 """The simulator in a thread of this process."""
 
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +34,6 @@ class Simulator:
         self._port = port
         self._credentials = Credentials(merchant_id, public_key, private_key)
         self._server: Server | None = None
-        self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
         """Begin to serve. Starting a running simulator changes nothing."""
@@ -47,10 +45,7 @@ class Simulator:
                 store.close()
                 raise
             self._server, self._port = server, server.server_port
-            self._thread = threading.Thread(
-                target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-            )
-            self._thread.start()
+            server.begin()
         return self
 
     def stop(self) -> None:
@@ -58,16 +53,12 @@ class Simulator:
 
         Requests that are held or late are never done, as when a gateway loses them.
         """
-        server, thread = self._server, self._thread
-        if server is None or thread is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server = self._thread = None
         server.gateway.stopping.set()
         server.gateway.holds.release()
-        server.shutdown()
-        thread.join()
-        server.hang_up_all()
-        server.server_close()
+        server.end()
         server.gateway.store.close()
 
     def __enter__(self) -> Self:
