@@ -7,11 +7,11 @@ STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-CODE := flask_refunds tests example_app benchmarks migrations setup.py scripts/new-migration scripts/vendor-chart scripts/screenshots
+CODE := flask_refunds tests example_app benchmarks migrations setup.py noxfile.py scripts/new-migration scripts/vendor-chart scripts/screenshots
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos mutations bench format
+.PHONY: help demo test matrix matrix-ci chaos mutations bench format
 .PHONY: check check-format check-code check-types check-floors check-templates check-migrations
 
 help: ## List the targets
@@ -31,6 +31,12 @@ demo: $(STAMP) ## Run a seeded shop with a simulated gateway and a worker; Ctrl-
 test: $(STAMP) ## Run every test, on real servers and a real browser
 	scripts/system-packages
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+matrix: $(STAMP) ## Test the built wheel at the ends of all that we support (SESSIONS="oldest newest-3.13")
+	$(BIN)/python -m nox $(if $(SESSIONS),-s $(SESSIONS))
+
+matrix-ci: $(STAMP) ## The quick part of it: the oldest of everything, with this Python
+	$(BIN)/python -m nox -s quick
 
 check: check-format check-code check-types check-floors check-templates check-migrations ## Format, lint, types, import floors, templates, migrations
 

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from flask_refunds.testing import Simulator
+from tests.building import build
 from tests.integration.orders import sell
 from tests.processes import ROOT
 from tests.servers import free_port
@@ -67,16 +68,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def installed(tmp_path: Path, simulator: Simulator) -> Installed:
     """Build the wheel and install it where nothing of this repository can be seen."""
-    source = tmp_path / "source"
-    shutil.copytree(
-        ROOT,
-        source,
-        ignore=shutil.ignore_patterns(".git", ".venv", "build", "var", "*.egg-info", ".*_cache"),
-    )
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
-    subprocess.run([*build, str(tmp_path), str(source)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    shutil.rmtree(source)
+    wheel = build(tmp_path)
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_", "FLASK"))}
     env |= {

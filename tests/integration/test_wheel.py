@@ -1,8 +1,5 @@
 """What is built for users holds all that a shop needs, and nothing of the tests."""
 
-import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from email import message_from_string
@@ -10,28 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.building import build
 from tests.processes import ROOT
-
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "build", "dist", "var", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"
-)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build sdist and, from it, the wheel; return their folder."""
-    folder = tmp_path_factory.mktemp("built")
-    source = folder / "source"
-    shutil.copytree(ROOT, source, ignore=LEFT_OUT)
-    # Nothing is downloaded: setuptools and wheel are of the development environment.
-    ran = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return folder
+    return build(tmp_path_factory.mktemp("built")).parent
 
 
 @pytest.fixture(scope="module")
