@@ -33,10 +33,10 @@ test: $(STAMP) ## Run every test, on real servers and a real browser
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 matrix: $(STAMP) ## Test the built wheel at the ends of all that we support (SESSIONS="oldest newest-3.13")
-	$(BIN)/python -m nox $(if $(SESSIONS),-s $(SESSIONS))
+	PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m nox $(if $(SESSIONS),-s $(SESSIONS)) -- $(PYTEST_ARGS)
 
 matrix-ci: $(STAMP) ## The quick part of it: the oldest of everything, with this Python
-	$(BIN)/python -m nox -s quick
+	PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m nox -s quick
 
 check: check-format check-code check-types check-floors check-templates check-migrations ## Format, lint, types, import floors, templates, migrations
 

