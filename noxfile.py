@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 
 import nox
@@ -109,8 +108,7 @@ def prepare(session: nox.Session, *wanted: str) -> None:
     (sdist,) = BUILT.glob("*.tar.gz")
     place = Path(session.create_tmp())
     shutil.rmtree(place)
-    with tarfile.open(sdist) as archive:
-        archive.extractall(place, filter="data")
+    shutil.unpack_archive(sdist, place)
     (tree,) = place.iterdir()
     shutil.rmtree(tree / "flask_refunds")
     session.chdir(tree)

@@ -40,7 +40,7 @@ def script(readme: str, instead: Instead) -> str:
     commands = [command for language, text in found for command in typed(language, text)]
     lines = [
         "set -euo pipefail",
-        "trap 'kill $(jobs -p) && wait' EXIT",
+        "trap 'for each in $(jobs -p); do kill $each; done; wait' EXIT",
         *(written(path, text) for path, text in files(found).items()),
         *(line for command in commands for line in (shown(command), *done(command, instead))),
         # Step 7, whose line stands in place of that of step 3.
