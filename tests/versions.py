@@ -4,6 +4,7 @@
 """
 
 import json
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ def main(end: str, *asked: str) -> None:
     """Print what is installed of our direct dependencies; exit when it is not that *end*."""
     ranges = admitted(metadata.requires(PACKAGE) or [], asked)
     installed = {name: Version(metadata.version(name)) for name in ranges}
+    print(f"Python {platform.python_version()}")
     for name, version in sorted(installed.items()):
         print(f"{name} {version}")
     wanted = oldest(ranges) if end == "oldest" else newest(ranges)
