@@ -7,12 +7,12 @@ STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-CODE := flask_refunds tests example_app benchmarks migrations docs/conf.py setup.py scripts/new-migration scripts/vendor-chart scripts/screenshots
+CODE := flask_refunds tests example_app benchmarks migrations docs/conf.py setup.py noxfile.py scripts/new-migration scripts/vendor-chart scripts/screenshots
 SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --builder html
 TEMPLATES := $(wildcard flask_refunds/templates) $(wildcard example_app/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs chaos mutations bench format
+.PHONY: help demo test docs matrix matrix-ci chaos mutations bench format
 .PHONY: check check-format check-code check-types check-floors check-templates check-migrations check-docs
 
 help: ## List the targets
@@ -32,6 +32,12 @@ demo: $(STAMP) ## Run a seeded shop with a simulated gateway and a worker; Ctrl-
 test: $(STAMP) ## Run every test, on real servers and a real browser
 	scripts/system-packages
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+matrix: $(STAMP) ## Test the built wheel at the ends of all that we support (SESSIONS="oldest newest-3.13")
+	PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m nox $(if $(SESSIONS),-s $(SESSIONS)) -- $(PYTEST_ARGS)
+
+matrix-ci: $(STAMP) ## The quick part of it: the oldest of everything, with this Python
+	PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m nox -s quick
 
 docs: $(STAMP) ## Build docs/_build/html anew; every warning is an error
 	$(SPHINX) --fresh-env docs docs/_build/html

@@ -41,7 +41,9 @@ DEV = [
     "furo>=2024.8.6",
     "hypothesis>=6.100",
     "myst-parser>=4.0",
+    "nox>=2025.2.9",
     "openpyxl>=3.1",
+    "packaging>=23.2",
     "Pillow>=10.1",
     "playwright>=1.45",
     "pytest>=8.3",
@@ -110,16 +112,19 @@ setup(
     install_requires=[
         "alembic>=1.13",
         "Babel>=2.12",
-        "blinker>=1.6",
+        "blinker>=1.6.2",  # Flask 2.3 needs it
         "braintree>=4.43",  # request keys: a repeated call returns the first one's result
         "Flask>=2.3",
         "Flask-Admin>=2.1,<3",
         "Flask-SQLAlchemy>=3.1",
-        "Flask-WTF>=1.1",
+        "Flask-WTF>=1.1.2",  # before, it imported from Flask what Flask 2.3 no longer has
         "py-moneyed>=3.0",
+        "redis>=4.5",
         "rq>=2.8,<4",  # before 2.8, unique=True was silently passed on to the job
-        "SQLAlchemy>=2.0,<2.2",
+        "SQLAlchemy>=2.0.22,<2.2",  # Session.get_one
+        "SQLAlchemy>=2.0.31; python_version >= '3.13'",  # those before cannot be imported there
         "tzdata; sys_platform == 'win32'",
+        "WTForms>=3.0",
         "XlsxWriter>=3.1",
     ],
     extras_require={

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, case, literal_column
+from sqlalchemy import Column, ColumnElement, DateTime, String, case, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
@@ -60,6 +60,25 @@ def _without_zone(element: Any, compiler: Any, **options: Any) -> str:
     return f"timezone('UTC', {compiler.process(element.clauses, **options)})"
 
 
+class text_in_json(FunctionElement[str]):  # noqa: N801  # a function in SQL
+    """A value in JSON as text, also one that was written as a number."""
+
+    name = "text_in_json"
+    type = String()
+    inherit_cache = True
+
+
+@compiles(text_in_json)
+def _text_in_json(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(text_in_json, "sqlite")
+def _text_in_json_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    # SQLAlchemy 2.0 leaves it a number, which is no text to compare and none that REGEXP takes.
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
 def bucketed(bucket: Bucket, basis: Basis) -> ColumnElement[Any]:
     """Return the time key of a posting, cut by the host's own *bucket*."""
     return bucket(naive_utc(DATED[basis]))
@@ -84,7 +103,7 @@ def sourced(label: str, source: Source | None, kind: TypeEngine[Any]) -> ColumnE
         return _as_expression(source)
     if source.startswith(DIMENSION):
         value = Posting.dimensions[source.removeprefix(DIMENSION)]
-        return _converted(label, value.as_string(), kind)
+        return _converted(label, text_in_json(value.as_string()), kind)
     name, _, part = source.partition(".")
     if name not in NAMED or (part and not (name.endswith("_ref") and part.isdecimal())):
         raise CannotNet(

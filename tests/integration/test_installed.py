@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from flask_refunds.testing import Simulator
-from tests.building import build_wheel
+from tests.building import build
 from tests.integration.orders import sell
 from tests.processes import ROOT
 from tests.servers import free_port
@@ -68,7 +68,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def installed(tmp_path: Path, simulator: Simulator) -> Installed:
     """Build the wheel and install it where nothing of this repository can be seen."""
-    wheel = build_wheel(tmp_path)
+    wheel = build(tmp_path, "--wheel")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_", "FLASK"))}
     env |= {

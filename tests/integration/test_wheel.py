@@ -14,9 +14,7 @@ from tests.processes import ROOT
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build sdist and, from it, the wheel; return their folder."""
-    folder = tmp_path_factory.mktemp("built")
-    build(folder)
-    return folder
+    return build(tmp_path_factory.mktemp("built")).parent
 
 
 @pytest.fixture(scope="module")

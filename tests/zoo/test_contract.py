@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.building import build_wheel
+from tests.building import build
 from tests.hosts import zoo
 from tests.processes import ROOT
 
@@ -36,7 +36,7 @@ class Results:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tests, and the wheel unpacked in ``site``; no sources of ours."""
     folder = tmp_path_factory.mktemp("zoo")
-    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    wheel = build(tmp_path_factory.mktemp("wheel"), "--wheel")
     pip = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder / "site")]
     subprocess.run([sys.executable, "-m", *pip, str(wheel)], check=True)
     ignored = shutil.ignore_patterns("__pycache__")
