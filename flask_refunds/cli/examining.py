@@ -72,7 +72,11 @@ def _print(found: Sequence[Finding]) -> None:
             click.echo(f"    {each.remedy}")
         click.echo()
     numbers = Counter(each.severity for each in found)
-    told = [f"{numbers[each]} {each}s" for each in Severity if numbers[each]]
+    told = [
+        f"{numbers[each]} {each}{'s' if numbers[each] > 1 else ''}"
+        for each in Severity
+        if numbers[each]
+    ]
     click.echo(f"{', '.join(told)}." if told else "All is well.")
 
 

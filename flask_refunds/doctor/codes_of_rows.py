@@ -180,7 +180,7 @@ CODES_OF_ROWS: Mapping[str, Code] = {
         what="Orders have several captured payments; each gets its share of a refund.",
         remedy="Nothing, if each of them brought money: leave authorizations and failures out "
         "with captured=.",
-        rows="orders_compared",
+        rows="orders",
     ),
     "captured_differs": Code(
         part=_PAYMENTS,

@@ -78,6 +78,12 @@ CODES_OF_SETUP: Mapping[str, Code] = {
         what="The admin has no view of the orders, so Account History has no button there.",
         remedy="Add the view before init_app, or name its class: Orders(model=...).",
     ),
+    "model_unknown": Code(
+        part=_ADMIN,
+        severity=_NOTE,
+        what="The class of {part} cannot be told from the mapping, so no list of it has a button.",
+        remedy="Name it, if the admin has a view of it: {part}(model=...).",
+    ),
     "button_lost": Code(
         part=_ADMIN,
         severity=_WARNING,

@@ -66,7 +66,9 @@ def _ask(
     path = app.url_map.bind(host, script_name="/").build(endpoint, values)
     asked = f"{method} {path}"
     try:
-        answer = app.test_client().open(path, method=method, base_url=ADDRESS.format(host=host))
+        answer = app.test_client().open(
+            path, method=method, base_url=ADDRESS.format(host=host), buffered=True
+        )
     except Exception as error:  # noqa: BLE001 - the host's own code, in an app that propagates
         return asked, None, type(error).__name__
     return asked, answer, ""
