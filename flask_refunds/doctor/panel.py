@@ -33,8 +33,9 @@ def _buttons(shelf: Shelf, wired: Wired) -> Iterator[Finding]:
         ("Orders", "orders_without_button", storefront.order_model, orders),
     ):
         views = [view for view in wired.admin._views if model and _model(view) is model]  # noqa: SLF001 - Flask-Admin has no public list
-        if mapped and model is None:
-            yield finding("model_unknown", part=part)
+        if model is None:
+            if mapped:
+                yield finding("model_unknown", part=part)
         elif mapped and not views:
             yield finding(code, example=f"the class {model.__name__}")
         if views and not any(_shows_button(shelf, view) for view in views):
