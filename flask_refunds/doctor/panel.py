@@ -1,6 +1,7 @@
 """The host's admin: who may open our pages, the buttons, the menu, and the base template."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -21,7 +22,8 @@ def panel(app: Flask, wired: Wired) -> list[Finding]:
     found = [] if app.secret_key else [finding("secret_key")]
     if wired.gatekeeper is None:
         found.append(finding("pages_closed"))
-    shelf = Shelf(app.jinja_env, wired.admin.theme.base_template)
+    package = Path(app.blueprints["refunds"].root_path)
+    shelf = Shelf(app.jinja_env, wired.admin.theme.base_template, package)
     return [*found, *_buttons(shelf, wired), *_menu(wired), *templates(shelf)]
 
 

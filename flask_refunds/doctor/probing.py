@@ -1,13 +1,12 @@
 """What a stranger's request gets: one for our page, our styles and our webhook, in this process."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from flask_refunds.doctor.findings import Finding, finding
 
-ADDRESS = "https://{host}"
 NO_GATEWAY = "-"
 """No gateway can be called so; our webhook answers 404 without a body."""
 
@@ -16,26 +15,36 @@ NEEDS = ("script-src", "style-src", "connect-src", "form-action")
 _FALL_BACK = ("script-src", "style-src", "connect-src")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """What one request got; no ``status``: an exception of the application's."""
+
+    path: str
+    words: str
+    status: int | None = None
+    body: str = ""
+    policies: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words
+
+
 def probe(app: Flask) -> Iterator[Finding]:
     """Ask *app* as somebody would who is not signed in; nothing is changed."""
-    asked, page, error = _ask(app, "GET", "refunds_desk.index")
-    if page is None or page.status_code in {404, 500}:
-        yield finding(
-            "page_fails", example=f"{asked}: {error or f'status {page and page.status_code}'}"
-        )
-    else:
-        if page.status_code == 200:
-            yield finding("pages_open", example=asked)
-        for policy in page.headers.getlist("Content-Security-Policy"):
-            for directive in forbidden(policy):
-                yield finding("csp", directive=directive, example=policy)
-    asked, styles, error = _ask(app, "GET", "refunds.static", filename="refunds.css")
-    if styles is None or styles.status_code in {404, 500}:
-        yield finding("static_missing", example=f"{asked}: {error or 'not found'}")
-    asked, hook, error = _ask(app, "POST", "refunds.webhook", gateway=NO_GATEWAY)
-    if hook is None or hook.status_code != 404 or hook.data:
-        answer = error or f"status {hook.status_code if hook else ''}"
-        yield finding("webhook_closed", example=f"{asked}: {answer}")
+    desk = _ask(app, "GET", "refunds_desk.index")
+    styles = _ask(app, "GET", "refunds.static", filename="refunds.css")
+    hook = _ask(app, "POST", "refunds.webhook", gateway=NO_GATEWAY)
+    if desk.status in {None, 500}:
+        yield finding("page_fails", example=desk)
+    elif desk.status == 200 and styles.path in desk.body:  # not a page for signing in
+        yield finding("pages_open", example=desk)
+    for policy in desk.policies:
+        for directive in forbidden(policy):
+            yield finding("csp", directive=directive, example=policy)
+    if styles.status in {None, 404, 500}:
+        yield finding("static_missing", example=styles)
+    if hook.status != 404 or hook.body:
+        yield finding("webhook_closed", example=hook)
 
 
 def forbidden(policy: str) -> list[str]:
@@ -55,20 +64,25 @@ def _allows(given: Mapping[str, list[str]], name: str) -> bool:
         return True
     if name == "script-src" and "'strict-dynamic'" in sources:
         return False
-    return any(not source.startswith("'") or source == "'self'" for source in sources)
+    return any(
+        source == "'self'" or not source.startswith(("'", "data:", "blob:")) for source in sources
+    )
 
 
-def _ask(
-    app: Flask, method: str, endpoint: str, **values: str
-) -> tuple[str, TestResponse | None, str]:
-    """Return what was asked, the answer, and which error there was instead of one."""
+def _ask(app: Flask, method: str, endpoint: str, **values: str) -> _Answer:
     host = app.config.get("SERVER_NAME") or "localhost"
     path = app.url_map.bind(host, script_name="/").build(endpoint, values)
     asked = f"{method} {path}"
     try:
         answer = app.test_client().open(
-            path, method=method, base_url=ADDRESS.format(host=host), buffered=True
+            path, method=method, base_url=f"https://{host}", buffered=True
         )
     except Exception as error:  # noqa: BLE001 - the host's own code, in an app that propagates
-        return asked, None, type(error).__name__
-    return asked, answer, ""
+        return _Answer(path=path, words=f"{asked}: {type(error).__name__}")
+    return _Answer(
+        path=path,
+        words=f"{asked}: status {answer.status_code}",
+        status=answer.status_code,
+        body=answer.get_data(as_text=True),
+        policies=tuple(answer.headers.getlist("Content-Security-Policy")),
+    )

@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from flask_refunds.errors import RefundsError
 from flask_refunds.storefront import Storefront
 from flask_refunds.storefront.values import Key, expression
 
@@ -17,7 +18,7 @@ AT_ONCE = 250
 ROWS_EACH = 40
 """So many lines or payments an order may have on average of those read at once."""
 
-UNREADABLE = (SQLAlchemyError, ValueError, TypeError, LookupError, ArithmeticError)
+UNREADABLE = (RefundsError, SQLAlchemyError, ValueError, TypeError, LookupError, ArithmeticError)
 """What a query may raise whose mapping and rows do not fit, also while its rows are read."""
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from jinja2 import Environment, TemplateError, TemplateNotFound, nodes
 
-import flask_refunds
 from flask_refunds.doctor.findings import Finding, finding, shown
 
 OURS = "refunds/"
@@ -22,14 +21,16 @@ class Template:
 
 
 class Shelf:
-    """The templates of an application, each read once; *base* is the admin's base template.
+    """The templates of an application, each read once.
 
-    What is wrong with one raises :exc:`~jinja2.TemplateError`.
+    *base* is the admin's base template, *package* the folder with those that are shipped.
+
+    What is wrong with a template raises :exc:`~jinja2.TemplateError`.
     """
 
-    def __init__(self, environment: Environment, base: str) -> None:
+    def __init__(self, environment: Environment, base: str, package: Path) -> None:
         self.environment = environment
-        self._base = base
+        self._base, self._package = base, package
         self._read: dict[str, Template] = {}
 
     def ours(self) -> list[str]:
@@ -43,11 +44,10 @@ class Shelf:
             if self.environment.loader is None:
                 raise TemplateNotFound(name)
             source, path, _ = self.environment.loader.get_source(self.environment, name)
-            package = Path(str(flask_refunds.__file__)).parent
             self._read[name] = Template(
                 source=source,
                 tree=self.environment.parse(source),
-                shipped=path is not None and Path(path).is_relative_to(package),
+                shipped=path is not None and Path(path).is_relative_to(self._package),
             )
         return self._read[name]
 

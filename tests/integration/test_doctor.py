@@ -360,6 +360,29 @@ def test_a_strict_policy_that_lets_our_files_through_is_fine(clinic: Clinic, pol
     assert bad(clinic.made(before=with_policy(policy))) == []
 
 
+class SigningIn(StaffView):
+    """A view that shows a form for signing in, as a page that is well."""
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> Any:
+        return "<form>Sign in</form>"
+
+
+def test_a_page_for_signing_in_is_not_ours_opened(clinic: Clinic) -> None:
+    assert bad(clinic.made(views=(StaffView, SigningIn))) == []
+
+
+def test_an_application_that_fails_is_told(clinic: Clinic) -> None:
+    def failing(app: Flask) -> None:
+        @app.before_request
+        def fail() -> None:
+            raise LookupError
+
+    app = clinic.made(before=failing, TESTING=True)
+
+    assert bad(app) == ["page_fails", "static_missing", "webhook_closed"]
+    assert one(app, "page_fails").example == "GET /admin/refunds_desk/: LookupError"
+
+
 def test_csrf_protection_does_not_close_the_webhook(clinic: Clinic) -> None:
     assert bad(clinic.made(before=lambda app: CSRFProtect(app))) == []
 
