@@ -12,7 +12,7 @@ from flask import Flask, Response, redirect, request
 from flask_admin.contrib.sqla import ModelView
 from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, DictLoader
-from sqlalchemy import create_engine, make_url, text, update
+from sqlalchemy import create_engine, insert, make_url, text, update
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 
@@ -21,6 +21,7 @@ from example_app.till import CARDS, Till
 from flask_refunds import Actor, RefundRequest, issuing, major, migrating, minor
 from flask_refunds.cli import refunds
 from flask_refunds.doctor import CODES, Finding, Severity, examine
+from flask_refunds.doctor.sampling import AT_ONCE, ROWS_EACH
 from flask_refunds.heartbeats import beat, of_sweep, of_worker
 from flask_refunds.models import Worker
 from flask_refunds.runtime import Runtime
@@ -207,6 +208,42 @@ def test_lines_of_orders_that_the_mapping_leaves_out_are_not_missing_theirs(
     sell(app, 2, order_paid=False)
 
     assert bad(app) == []
+
+
+def test_rows_that_the_mapping_leaves_out_need_no_order(clinic: Clinic) -> None:
+    app = clinic.made(lines={"where": Item.order_id < 90})
+    sell(app, 1)
+    with app.app_context():
+        db.session.add(Item(id=2, order_id=99))
+        db.session.commit()
+
+    assert bad(app) == []
+
+
+def test_orders_of_more_lines_than_are_read_are_not_summed(clinic: Clinic) -> None:
+    app = clinic.made()
+    sell(app, 1)
+    with app.app_context():
+        row = {"order_id": 1, "quantity": 1, "cents": 1, "tax": 0}
+        db.session.execute(insert(Item), [row] * (AT_ONCE * ROWS_EACH))
+        db.session.commit()
+
+    assert [each.code for each in examine(app, orders=500, offline=True)] == ["sample_cut"]
+
+
+def test_cents_that_are_called_dollars_everywhere_are_asked_about(clinic: Clinic) -> None:
+    app = clinic.made(
+        orders={"total": major(Order.cents), "charges": []},
+        lines={"total": major(Item.cents), "tax": None},
+        payments={"amount": major(Payment.cents)},
+    )
+    sell(app, 1, order_cents=2400, payment_cents=2400)
+
+    found = [each for each in examine(app, offline=True) if each.code == "amount_integer"]
+
+    assert [each.what.split()[0] for each in found] == [
+        "Orders.total", "Lines.total", "Payments.amount",
+    ]  # fmt: skip
 
 
 # Refunded orders.
