@@ -1,6 +1,7 @@
 """``flask refunds …``: each command is a few lines over the services that the pages call too."""
 
 from flask_refunds.cli import (
+    examining,
     exporting,
     looking,
     moving,
@@ -14,6 +15,6 @@ from flask_refunds.cli.group import refunds
 
 __all__ = ["refunds"]
 
-for _module in (schema, working, status, looking, verifying, syncing, moving, exporting):
+for _module in (schema, working, status, looking, verifying, syncing, moving, exporting, examining):
     for _command in _module.COMMANDS:
         refunds.add_command(_command)

@@ -43,7 +43,7 @@ def replace(app: Flask, admin: Admin, replacement: type[BaseView]) -> BaseView:
     admin._views[:] = [new if view is old else view for view in admin._views]  # noqa: SLF001
     if admin.index_view is old:
         admin.index_view = new
-    for entry in _entries(admin.menu()):
+    for entry in entries(admin.menu()):
         if getattr(entry, "_view", None) is old:
             entry._view = new  # noqa: SLF001
     if admin.app is not None:  # otherwise the host registers its views later, the new one too
@@ -93,10 +93,11 @@ def _served_by(admin: Admin, replacement: Any) -> BaseView:
     )
 
 
-def _entries(menu: list[BaseMenu]) -> list[BaseMenu]:
+def entries(menu: list[BaseMenu]) -> list[BaseMenu]:
+    """Return all entries of a *menu*, those inside of others too, whoever may see them."""
     found = list(menu)
     for entry in menu:
-        found += _entries(entry._children)  # noqa: SLF001
+        found += entries(entry._children)  # noqa: SLF001
     return found
 
 

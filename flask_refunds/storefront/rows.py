@@ -159,26 +159,31 @@ def _lines(
     found: dict[str, list[LineFacts]] = defaultdict(list)
     statement = storefront.lines_statement().where(order.among(list(owners)))
     for row in session.execute(statement.order_by(*key.columns)):
-        owner, raw = owners.get(order.raw(row, "order") or ()), key.raw(row, "key")
-        if owner is None:  # a case-insensitive collation matched another order's text
-            continue
-        if raw is None:
-            raise MappingError("Lines.key is NULL on a row; map a key that every line has.")
-        total = p.total.read(row.total, owner.currency)
-        found[owner.ref].append(
-            LineFacts(
-                ref=key.to_ref(raw),
-                order_ref=owner.ref,
-                sku=str(row.sku or ""),
-                description=str(row.description or ""),
-                quantity=_pieces(row.quantity, owner),
-                list_price=p.list.read(row.list, owner.currency) if p.list else total,
-                total=total,
-                tax=p.tax.read(row.tax, owner.currency) if p.tax else 0,
-                dimensions={name: getattr(row, f"dim_{name}") for name in p.dimensions},
-            )
-        )
+        owner = owners.get(order.raw(row, "order") or ())
+        if owner is not None:  # a case-insensitive collation may match another order's text
+            found[owner.ref].append(line_facts(storefront, row, owner))
     return found
+
+
+def line_facts(storefront: Storefront, row: Any, owner: OrderFacts) -> LineFacts:
+    """Return one row of the mapping's lines, which belongs to *owner*, as facts."""
+    p = storefront.lines
+    key = Key(p.key, "Lines.key")
+    raw = key.raw(row, "key")
+    if raw is None:
+        raise MappingError("Lines.key is NULL on a row; map a key that every line has.")
+    total = p.total.read(row.total, owner.currency)
+    return LineFacts(
+        ref=key.to_ref(raw),
+        order_ref=owner.ref,
+        sku=str(row.sku or ""),
+        description=str(row.description or ""),
+        quantity=_pieces(row.quantity, owner),
+        list_price=p.list.read(row.list, owner.currency) if p.list else total,
+        total=total,
+        tax=p.tax.read(row.tax, owner.currency) if p.tax else 0,
+        dimensions={name: getattr(row, f"dim_{name}") for name in p.dimensions},
+    )
 
 
 def _payments(
@@ -192,25 +197,31 @@ def _payments(
     owners = _owners(rows, "payment_of")
     statement = storefront.payments_statement().where(order.among(list(owners)))
     for row in session.execute(statement.order_by(*key.columns)):
-        owner, raw = owners.get(order.raw(row, "order") or ()), key.raw(row, "key")
-        if owner is None:  # a case-insensitive collation matched another order's text
-            continue
-        if raw is None:
-            raise MappingError("Payments.key is NULL on a row; map a key that every payment has.")
-        currency = str(row.currency).strip().upper() if p.currency is not None else owner.currency
-        found[owner.ref].append(
-            PaymentFacts(
-                ref=key.to_ref(raw),
-                order_ref=owner.ref,
-                gateway=row.gateway or None if p.gateway is not None else None,
-                charge_id=row.transaction or None if p.transaction is not None else None,
-                amount=p.amount.read(row.amount, currency),
-                currency=currency,
-                captured=bool(row.captured),
-                label=str(row.label or ""),
-            )
-        )
+        owner = owners.get(order.raw(row, "order") or ())
+        if owner is not None:  # a case-insensitive collation may match another order's text
+            found[owner.ref].append(payment_facts(storefront, row, owner))
     return found, set(found)
+
+
+def payment_facts(storefront: Storefront, row: Any, owner: OrderFacts) -> PaymentFacts:
+    """Return one row of the mapping's payments, which belongs to *owner*, as facts."""
+    p = storefront.payments
+    assert p is not None
+    key = Key(p.key, "Payments.key")
+    raw = key.raw(row, "key")
+    if raw is None:
+        raise MappingError("Payments.key is NULL on a row; map a key that every payment has.")
+    currency = str(row.currency).strip().upper() if p.currency is not None else owner.currency
+    return PaymentFacts(
+        ref=key.to_ref(raw),
+        order_ref=owner.ref,
+        gateway=row.gateway or None if p.gateway is not None else None,
+        charge_id=row.transaction or None if p.transaction is not None else None,
+        amount=p.amount.read(row.amount, currency),
+        currency=currency,
+        captured=bool(row.captured),
+        label=str(row.label or ""),
+    )
 
 
 def _prior(

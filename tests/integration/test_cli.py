@@ -63,6 +63,7 @@ COMMANDS = [
     ("sync", "--yes"),
     ("check",),
     ("export", "postings"),
+    ("doctor", "--offline"),
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from flask_refunds.config import Config
+from flask_refunds.doctor import CODES
 from tests.integration import fault_matrix
 
 ROOT = Path(__file__).parents[2]
@@ -14,6 +15,14 @@ def test_every_setting_is_documented_and_no_other() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `REFUNDS_(\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE))
     assert documented == {field.name.upper() for field in fields(Config)}
+
+
+def test_every_code_of_the_doctor_is_documented_and_no_other() -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)`(°?) \| (error|warning|note) \|", page, re.MULTILINE)
+    assert documented == [
+        (name, "°" if code.by_share else "", code.severity) for name, code in CODES.items()
+    ]
 
 
 def test_every_link_between_our_documents_leads_somewhere() -> None:
