@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from tests.hosts.tiny import Item, Order, Payment, create_app, db
 
 from flask_refunds.testing import Charging, Simulator
+from tests.hosts.tiny import Item, Order, Payment, create_app, db
 
 Sell = Callable[..., int]
 

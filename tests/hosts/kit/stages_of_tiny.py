@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from tests.hosts.tiny import Order, Payment, db
 
 from flask_refunds.states import CardStatus, RefundState
 from flask_refunds.testing import Issuing, Processing, RefundIn, Simulator, Stage
 from flask_refunds.testing.stages import NotReached
+from tests.hosts.tiny import Order, Payment, db
 
 Sell = Callable[..., int]
 
