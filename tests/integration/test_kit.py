@@ -52,7 +52,14 @@ def test_each_fixture_does_its_work_in_a_shops_tests(tiny: pytest.Pytester) -> N
 
 def test_a_refund_gets_into_each_state(tiny: pytest.Pytester) -> None:
     shutil.copy(KIT / "stages_of_tiny.py", tiny.path / "test_stages.py")
-    run(tiny).assert_outcomes(passed=20)
+    run(tiny).assert_outcomes(passed=21)
+
+
+def test_an_app_for_the_whole_session_starts_each_test_afresh(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nrefunds_scope = session\n")
+    shutil.copy(KIT / "shop.py", pytester.path)
+    shutil.copy(KIT / "session_of_shop.py", pytester.path / "test_session.py")
+    run(pytester).assert_outcomes(passed=3)
 
 
 def test_the_guide_works_as_it_is_written(pytester: pytest.Pytester) -> None:

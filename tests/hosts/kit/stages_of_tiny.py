@@ -76,6 +76,15 @@ def test_a_call_that_stands_still_goes_on(
     assert refunds_read(refund.id).state is RefundState.COMPLETED
 
 
+def test_a_call_ends_with_the_simulator(
+    sell: Sell, refund_in: RefundIn, refunds_read: Any, refunds_simulator: Simulator
+) -> None:
+    refund = refund_in("processing", sell(3000))
+    refunds_simulator.stop()
+    refund_in.finish()
+    assert refunds_read(refund.id).movements[0].detail == "outcome_unknown"
+
+
 def test_an_answer_that_was_lost_is_found(
     app: Flask,
     sell: Sell,
