@@ -122,7 +122,11 @@ def test_a_gateways_author_is_told_which_fixture_is_missing(pytester: pytest.Pyt
     result.stdout.fnmatch_lines(["*TestMine has no fixture `gateway`: *"])
 
 
-def test_the_conformance_suite_says_what_differs(pytester: pytest.Pytester) -> None:
+def test_the_conformance_suite_says_what_differs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the plugin is loaded by hand, so that pytest itself rewrites nothing of ours."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(
         """
         import pytest
@@ -134,7 +138,8 @@ def test_the_conformance_suite_says_what_differs(pytester: pytest.Pytester) -> N
                 return "no gateway"
         """
     )
-    result = run(pytester, "-k", "test_is_a_refund_gateway")
+    by_hand = ("-p", "flask_refunds.testing.plugin")
+    result = run(pytester, *by_hand, "-k", "test_is_a_refund_gateway")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *where False = isinstance('no gateway', RefundGateway)"])
 

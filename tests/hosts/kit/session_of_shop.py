@@ -44,10 +44,9 @@ def order(app: Flask, refunds_charge: Charging) -> int:
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_each(turn: int, order: int, refund_in: RefundIn, refunds_simulator: Simulator) -> None:
-    runtime = wired.current().runtime
-    for model in (Account, Refund):
-        count = select(func.count()).select_from(model)
-        assert runtime.sessions.read(lambda session, query=count: session.scalar(query)) == 0
+    with wired.current().runtime.sessions.open() as session:
+        for model in (Account, Refund):
+            assert session.scalar(select(func.count()).select_from(model)) == 0
     control = refunds_simulator.client
     assert abs(control.now() - datetime.now(UTC)) < timedelta(minutes=5)
     assert control.faults() == []

@@ -111,6 +111,8 @@ def test_parts_of_one_order_in_different_states(
 def test_what_cannot_be_is_said(app: Flask, sell: Sell, refund_in: RefundIn) -> None:
     with pytest.raises(NotReached, match="give the order two payments"):
         refund_in("partly_completed", sell(3000))
+    with pytest.raises(NotReached, match=r"voided and is started \(card started waiting_for_settl"):
+        refund_in("voided", sell(3000), amount=100)
     with pytest.raises(ValueError, match="'lost' is not a valid Stage"):
         refund_in("lost", 1)
     with app.app_context():
