@@ -5,12 +5,19 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect, select
 
+from flask_refunds import correcting, migrating
+from flask_refunds.models import Base
+from flask_refunds.testing import Issuing, RefundIn, Stage, tables
+from flask_refunds.testing.shop import Shop
+from tests.integration.workshop import AGENT, opened
 from tests.processes import ROOT
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.timeout(400)
 
+OURS = {*Base.metadata.tables, migrating.VERSION_TABLE}
 KIT = ROOT / "tests" / "hosts" / "kit"
 FIXTURES = {
     "refund_in",
@@ -62,6 +69,25 @@ def test_an_app_for_the_whole_session_starts_each_test_afresh(pytester: pytest.P
     run(pytester).assert_outcomes(passed=3)
 
 
+def test_the_tables_are_emptied_and_dropped_on_every_database(database_url: str) -> None:
+    with opened(database_url) as shop:
+        engine = shop.do(lambda runtime: runtime.sessions.engine)
+        for there in (True, False):
+            if not there:
+                migrating.drop(engine)
+            with tables.made(shop.app):
+                refund_in = RefundIn(here := Shop(shop.app, shop.simulator), Issuing(here))
+                late = refund_in("failed_late", shop.sell(3000)[0])
+                refund_in("completed", shop.sell(3000)[0])
+                shop.do(correcting.pay_otherwise, late.current[0].id, AGENT, kind="cash")
+            left = set(inspect(engine).get_table_names())
+            assert {name for name in OURS if name in left} == (OURS if there else set())
+            if there:
+                with engine.connect() as connection:
+                    for table in Base.metadata.sorted_tables:
+                        assert connection.execute(select(table)).all() == []
+
+
 def test_the_guide_works_as_it_is_written(pytester: pytest.Pytester) -> None:
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```\w+\n# (\S+)\n(.*?)```", page, re.DOTALL)
@@ -73,8 +99,6 @@ def test_the_guide_works_as_it_is_written(pytester: pytest.Pytester) -> None:
 
 
 def test_the_guide_names_every_fixture_and_every_state() -> None:
-    from flask_refunds.testing import Stage
-
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(refund\w+)` \|", page, re.MULTILINE)) == FIXTURES
     assert set(re.findall(r'^\| `"(\w+)"` \|', page, re.MULTILINE)) == set(Stage)
