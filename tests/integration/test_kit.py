@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,6 +168,14 @@ def test_the_conformance_suite_says_what_differs(
     result = run(pytester, *by_hand, "-k", "test_is_a_refund_gateway")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *where False = isinstance('no gateway', RefundGateway)"])
+
+
+def test_the_suite_without_pytest_says_what_to_install() -> None:
+    without = "import sys; sys.modules['pytest'] = None; import flask_refunds.testing.conformance"
+    ran = subprocess.run(
+        [sys.executable, "-c", without], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert "pip install 'Flask-Refunds[testing]'" in ran.stderr
 
 
 def test_an_app_beside_the_simulator_is_refused(tiny: pytest.Pytester) -> None:
