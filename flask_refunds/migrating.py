@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Connection, Engine, Table, inspect
+from sqlalchemy import CheckConstraint, Connection, Engine, Table, inspect, text
 
 from flask_refunds.models import Base
 
@@ -36,6 +36,20 @@ def downgrade(bind: Bind, revision: str) -> None:
     """Take our tables back to *revision*; ``"base"`` drops them with all that they hold."""
     with _connected(bind) as connection:
         command.downgrade(config(connection), revision)
+
+
+def stamp(bind: Bind, revision: str = "head") -> None:
+    """Note that our tables, made without the scripts, are at *revision*."""
+    with _connected(bind) as connection:
+        command.stamp(config(connection), revision)
+
+
+def drop(bind: Bind) -> None:
+    """Drop our tables, however they were made, with all that they hold."""
+    with _connected(bind) as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
+        connection.commit()
 
 
 def current(bind: Bind) -> str | None:

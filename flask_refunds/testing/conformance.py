@@ -28,7 +28,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NoReturn
 
-import pytest
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError(
+        "The conformance suite needs pytest: pip install 'Flask-Refunds[testing]'"
+    ) from error
 
 from flask_refunds.gateways.base import (
     Found,

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
-import braintree
 from flask import Flask
 
 from example_app import create_app, db
 from example_app.models import Order, OrderItem, Payment, User
-from flask_refunds import Actor, RefundRequest, Selection
+from flask_refunds import Actor, RefundRequest, Selection, money
 from flask_refunds.models import Account, Posting, Refund, Transfer
 from flask_refunds.runtime import Runtime
-from flask_refunds.testing import Simulator
+from flask_refunds.testing import Charging, Simulator
 
 POOL = {"pool_size": 50}
 AGENT = Actor(id="1", label="agent@example.com")
@@ -112,30 +110,7 @@ def tables(app: Flask) -> dict[str, Any]:
 
 def sell(simulator: Simulator, decimals: str, *, settled: bool = True) -> str:
     """Make a sale of *decimals* in the simulator through the official SDK; return its id."""
-    address = urlsplit(simulator.url)
-    environment = braintree.Environment(
-        "simulator", address.hostname, str(address.port), "", False, None
-    )
-    gateway = braintree.BraintreeGateway(
-        braintree.Configuration(
-            environment,
-            merchant_id="integration_merchant_id",
-            public_key="integration_public_key",
-            private_key="integration_private_key",
-        )
-    )
-    result = gateway.transaction.sale(
-        {
-            "amount": decimals,
-            "payment_method_nonce": "fake-valid-nonce",
-            "options": {"submit_for_settlement": True},
-        }
-    )
-    assert result.is_success, result
-    if settled:
-        simulator.client.settle(result.transaction.id)
-    gateway.config.http_strategy().close()
-    return str(result.transaction.id)
+    return Charging(simulator)(money.parse(decimals, "USD"), settled=settled)
 
 
 def transfer_of(app: Flask, transfer_id: int = 1) -> Transfer:

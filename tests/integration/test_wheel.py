@@ -65,10 +65,10 @@ def test_the_wheel_says_what_it_is_and_needs(wheel: zipfile.Path) -> None:
     assert metadata["Name"] == "Flask-Refunds"
     assert metadata["License-Expression"] == "BSD-3-Clause AND MIT"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert {"example", "dev", "postgresql", "mysql", "stripe"} == set(
-        metadata.get_all("Provides-Extra", [])
-    )
+    extras = set(metadata.get_all("Provides-Extra", []))
+    assert extras == {"example", "testing", "dev", "postgresql", "mysql", "stripe"}
     assert "refunds = flask_refunds.cli:refunds" in entry_points
+    assert "flask_refunds = flask_refunds.testing.plugin" in entry_points
     for name in ("braintree", "stripe"):
         assert f"\n{name} = flask_refunds.gateways.{name}:" in entry_points
     licences = {each.name for each in (folder / "licenses").iterdir()}
