@@ -56,7 +56,7 @@ def tiny(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def test_each_fixture_does_its_work_in_a_shops_tests(tiny: pytest.Pytester) -> None:
     shutil.copy(KIT / "fixtures_of_tiny.py", tiny.path / "test_shop.py")
-    run(tiny).assert_outcomes(passed=12)
+    run(tiny).assert_outcomes(passed=13)
 
 
 def test_a_refund_gets_into_each_state(tiny: pytest.Pytester) -> None:

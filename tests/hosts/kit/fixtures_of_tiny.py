@@ -9,10 +9,10 @@ from sqlalchemy import inspect
 
 from flask_refunds import Actor, errors, wired
 from flask_refunds.states import CardStatus, RefundState
-from flask_refunds.testing import Charging, Issuing, Processing, RealWorker, Simulator
+from flask_refunds.testing import Charging, Issuing, Processing, RealWorker, RefundIn, Simulator
 from flask_refunds.testing.charging import ChargeRefused
 from flask_refunds.testing.working import WorkerFailed
-from tests.hosts.tiny import Item, Order, Payment, db
+from tests.hosts.tiny import Item, Order, Payment, create_app, db
 
 Sell = Callable[..., int]
 
@@ -139,6 +139,26 @@ class TestAnotherGateway:
         refunds_issue(sell(3000))
         with pytest.raises(WorkerFailed, match="another value of REFUNDS_BRAINTREE_URL"):
             refunds_worker()
+
+
+class TestInMemory:
+    @pytest.fixture
+    def app(self, monkeypatch: pytest.MonkeyPatch, refunds_simulator: Simulator) -> Flask:
+        monkeypatch.setenv("DATABASE_URL", "sqlite://")
+        monkeypatch.setenv("BRAINTREE_URL", refunds_simulator.url)
+        app = create_app()
+        with app.app_context():
+            db.create_all()
+        return app
+
+    def test_all_but_a_real_worker_works(
+        self, sell: Sell, refund_in: RefundIn, refunds_worker: RealWorker, refunds_read: Any
+    ) -> None:
+        refund = refund_in("processing", sell(3000))
+        with pytest.raises(WorkerFailed, match="database is in memory"):
+            refunds_worker()
+        refund_in.finish()
+        assert refunds_read(refund.id).state is RefundState.COMPLETED
 
 
 def test_what_a_bank_declines_is_not_charged(refunds_charge: Charging) -> None:
