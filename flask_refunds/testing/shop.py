@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -30,8 +31,8 @@ class NotOnTheSimulator(Exception):
 class Shop:
     """The host's *app* on *simulator*; its services run in an application context of their own.
 
-    Raises :exc:`NotOnTheSimulator` when it has keys of Braintree and another address: a test must
-    not move anybody's money.
+    Raises :exc:`NotOnTheSimulator` when it has keys of Braintree and another address, or keys of
+    Stripe and none of this machine: a test must not move anybody's money.
     """
 
     def __init__(self, app: Flask, simulator: Simulator) -> None:
@@ -41,6 +42,13 @@ class Shop:
                 f"REFUNDS_BRAINTREE_URL of your app is {url!r}, and the simulator's is "
                 f"{simulator.url!r}. Give your `app` fixture the settings of "
                 "`refunds_gateway_config`, before refunds.init_app()."
+            )
+        stripe = app.config.get("REFUNDS_STRIPE_URL")
+        here = urlsplit(stripe or "").hostname in {"127.0.0.1", "::1", "localhost"}
+        if app.config.get("REFUNDS_STRIPE_SECRET_KEY") and not here:
+            raise NotOnTheSimulator(
+                f"REFUNDS_STRIPE_URL of your app is {stripe!r}. Give your `app` fixture that of a "
+                "flask_refunds.testing.StripeServer, or no key of Stripe."
             )
         self.app, self.simulator = app, simulator
         with app.app_context():

@@ -19,7 +19,12 @@ def facts(app: Flask) -> dict[str, str]:
     """Return what the test's and the worker's application must have in common."""
     with app.app_context():
         url = wired.current().runtime.sessions.engine.url
-    names = ("REFUNDS_BRAINTREE_URL", "REFUNDS_BRAINTREE_MERCHANT_ID")
+    names = (
+        "REFUNDS_BRAINTREE_URL",
+        "REFUNDS_BRAINTREE_MERCHANT_ID",
+        "REFUNDS_STRIPE_URL",
+        "REFUNDS_STRIPE_SECRET_KEY",
+    )
     return {
         "the database": url.render_as_string(hide_password=False),
         **{name: str(app.config.get(name)) for name in names},

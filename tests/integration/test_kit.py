@@ -185,11 +185,16 @@ def test_an_app_beside_the_simulator_is_refused(tiny: pytest.Pytester) -> None:
         def test_refund(app, monkeypatch, request):
             app.config["REFUNDS_BRAINTREE_URL"] = "http://127.0.0.1:9"
             request.getfixturevalue("refunds_process")
+
+        def test_stripe(app, monkeypatch, request):
+            app.config["REFUNDS_STRIPE_SECRET_KEY"] = "sk_live_key"
+            request.getfixturevalue("refunds_process")
         """
     )
-    result = run(tiny)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *NotOnTheSimulator: REFUNDS_BRAINTREE_URL of your app is*"])
+    result = run(tiny, "-p", "no:randomly")
+    result.assert_outcomes(failed=2)
+    for setting in ("REFUNDS_BRAINTREE_URL", "REFUNDS_STRIPE_URL"):
+        result.stdout.fnmatch_lines([f"E *NotOnTheSimulator: {setting} of your app is*"])
 
 
 def test_a_database_with_refunds_is_neither_used_nor_emptied(
