@@ -79,10 +79,15 @@ def templates(shelf: Shelf) -> Iterator[Finding]:
 
 
 def _blocks_without_place(shelf: Shelf, name: str) -> set[str]:
-    """Return the outermost blocks of *name* that no template that it extends has."""
+    """Return the outermost blocks of *name* that no template that it extends has.
+
+    An empty one only takes away what the base would put there.
+    """
     template, *parents = shelf.chain(name)
     if not parents:
         return set()
-    outermost = {each.name for each in template.tree.body if isinstance(each, nodes.Block)}
+    outermost = {
+        each.name for each in template.tree.body if isinstance(each, nodes.Block) and each.body
+    }
     places = {block.name for each in parents for block in each.tree.find_all(nodes.Block)}
     return outermost - places
