@@ -114,10 +114,10 @@ setup(
         "Babel>=2.12",
         "blinker>=1.6.2",  # Flask 2.3 needs it
         "braintree>=4.43",  # request keys: a repeated call returns the first one's result
-        "Flask>=2.3",
+        "Flask>=2.3.2",  # before, its test client fails with Werkzeug 2.3.3 and later
         "Flask-Admin>=2.1,<3",
         "Flask-SQLAlchemy>=3.1",
-        "Flask-WTF>=1.1.2",  # before, it imported from Flask what Flask 2.3 no longer has
+        "Flask-WTF>=1.1.2",  # before, it imports from Flask what Flask 3 no longer has
         "py-moneyed>=3.0",
         "redis>=4.5",
         "rq>=2.8,<4",  # before 2.8, unique=True was silently passed on to the job
