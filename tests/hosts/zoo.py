@@ -126,10 +126,9 @@ class Host:
     of the host's lists that must have the button (``None``: the host has no such list).
     ``without`` are lists of the host's that must not have it: those of another admin.
     ``headers`` go with every request, and ``sign_in`` signs the client in, whose refunds are then
-    those of ``actor`` (its label; ``None``: not looked at). ``guarded``: without them no page of
-    ours may open. ``binds`` are the names
-    of further binds, each of which gets a database of its own. ``csp``: the host's
-    Content-Security-Policy is ``default-src 'self'``, which forbids whatever is inline.
+    those of ``actor`` (its label; ``None``: not looked at); without them no page of ours may open.
+    ``binds`` are the names of further binds, each of which gets a database of its own. ``csp``: the
+    host's Content-Security-Policy is ``default-src 'self'``, which forbids whatever is inline.
     """
 
     create_app: Callable[[Mapping[str, Any]], Flask]
@@ -142,7 +141,6 @@ class Host:
     headers: Mapping[str, str] = field(default_factory=dict)
     sign_in: Callable[[FlaskClient], None] = nobody
     actor: str | None = None
-    guarded: bool = False
     binds: Sequence[str] = ()
     csp: bool = False
 

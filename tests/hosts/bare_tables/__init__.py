@@ -65,5 +65,6 @@ HOST = Host(
     databases=("sqlite", "mariadb"),
     users="/admin/member/",
     orders="/admin/purchase/",
+    headers={"X-Bazaar": "yes"},
     actor="the bazaar",
 )

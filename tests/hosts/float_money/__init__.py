@@ -82,6 +82,5 @@ HOST = Host(
     users="/admin/customer/",
     headers={"Authorization": CLERK.to_header()},
     actor="bea",
-    guarded=True,
     csp=True,
 )

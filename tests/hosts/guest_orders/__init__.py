@@ -75,5 +75,4 @@ HOST = Host(
     users=None,
     sign_in=sign_in,
     actor="Olga Owner",
-    guarded=True,
 )

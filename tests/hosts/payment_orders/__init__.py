@@ -70,6 +70,5 @@ HOST = Host(
     orders="/staff/payments/",
     headers={"X-Staff": "yes"},
     actor="box office",
-    guarded=True,
     without=["/members/payments/", "/members/shows/"],
 )

@@ -59,4 +59,10 @@ def sell(app: Flask, till: Till) -> Sold:
     )
 
 
-HOST = Host(create_app=create_app, sell=sell, databases=("postgresql",), users="/admin/customer/")
+HOST = Host(
+    create_app=create_app,
+    sell=sell,
+    databases=("postgresql",),
+    users="/admin/customer/",
+    headers={"X-House": "yes"},
+)

@@ -90,5 +90,4 @@ HOST = Host(
     headers={"X-Remote-User": "dora"},
     binds=(BIND,),
     actor="dora",
-    guarded=True,
 )

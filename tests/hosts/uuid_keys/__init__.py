@@ -94,5 +94,4 @@ HOST = Host(
     users="/admin/customer/",
     sign_in=sign_in,
     actor="clerk@example.com",
-    guarded=True,
 )
