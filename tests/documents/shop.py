@@ -147,7 +147,7 @@ def application(database: SQLAlchemy, *views: type[BaseView]) -> tuple[Flask, Ad
     app.config.from_mapping(
         SECRET_KEY="documents",
         SQLALCHEMY_DATABASE_URI="sqlite://",
-        SQLALCHEMY_BINDS={"trade": "sqlite://"},
+        SQLALCHEMY_BINDS={key: "sqlite://" for key in database.metadatas if key is not None},
         REFUNDS_REDIS_URL=None,
     )
     app.config.update(KEYS)

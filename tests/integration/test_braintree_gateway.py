@@ -395,7 +395,7 @@ def test_a_call_in_flight_is_unknown_and_not_repeated(
 ) -> None:
     control.fault("hold", "refund", where="before")
     with pytest.raises(Unknown):
-        refund(gateway, charge)
+        refund(gateway_for(simulator, REFUNDS_GATEWAY_TIMEOUT=SHORT), charge)
     with pytest.raises(Unknown) as raised:
         refund(gateway, charge)
     assert raised.value.code == "915233"
