@@ -36,7 +36,7 @@ from example_app.stocking import stock
 
 FLASK = ("flask", "--app", "example_app")
 #: What other shells need to know to work on the running demo.
-SHARED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "BRAINTREE_URL", "DEMO_DIR")
+SHARED = ("FLASK_APP", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "BRAINTREE_URL", "DEMO_DIR")
 
 
 class Stopped(BaseException):
@@ -106,7 +106,7 @@ def run(directory: Path, stack: ExitStack) -> NoReturn:
     door = listening(int(os.environ.get("PORT") or 5000))
     stack.callback(door.close)
 
-    os.environ["DEMO_DIR"] = str(directory)
+    os.environ["DEMO_DIR"], os.environ["FLASK_APP"] = str(directory), "example_app"
     os.environ.setdefault("SECRET_KEY", secret(directory / "secret_key"))
     watched: list[Child] = []
     valkey = None

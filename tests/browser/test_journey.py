@@ -2,16 +2,37 @@
 
 import csv
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import assert_no_barriers
 from tests.browser.walking import account_history, order_of, refund_order
+from tests.processes import ROOT
 
 SETTLED, DECLINED = "97.30", "3,546.00"
 """Totals of Ada's orders: a settled one of several lines, and one whose bicycle is declined."""
+
+
+def test_another_shell_works_on_the_demo_with_the_file_that_it_names(
+    demo: str, demo_folder: Path
+) -> None:
+    command = f". {demo_folder}/var/environment && {sys.executable} -m flask refunds list --json"
+    given = {"PATH": os.environ["PATH"]}
+    ran = subprocess.run(
+        ["sh", "-c", command],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "R-000001" in ran.stdout, f"of {demo}"
 
 
 def test_a_refund_to_the_card_goes_from_started_to_completed_and_into_the_report(
