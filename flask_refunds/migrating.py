@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Connection, Engine, Table, inspect, text
+from sqlalchemy import CheckConstraint, Connection, Engine, Table, inspect
 
 from flask_refunds.models import Base
 
@@ -42,14 +42,6 @@ def stamp(bind: Bind, revision: str = "head") -> None:
     """Note that our tables, made without the scripts, are at *revision*."""
     with _connected(bind) as connection:
         command.stamp(config(connection), revision)
-
-
-def drop(bind: Bind) -> None:
-    """Drop our tables, however they were made, with all that they hold."""
-    with _connected(bind) as connection:
-        Base.metadata.drop_all(connection)
-        connection.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
-        connection.commit()
 
 
 def current(bind: Bind) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
-from sqlalchemy import Engine, delete, inspect, select
+from sqlalchemy import Engine, delete, inspect, select, text
 
 from flask_refunds import migrating, wired
 from flask_refunds.models import Account, Base, Refund
@@ -35,7 +35,7 @@ def made(app: Flask) -> Iterator[None]:
         if found:
             _empty(engine)
         else:
-            migrating.drop(engine)
+            drop(engine)
 
 
 def _require_empty(engine: Engine) -> None:
@@ -45,6 +45,13 @@ def _require_empty(engine: Engine) -> None:
                 f"There are refunds in {engine.url.render_as_string()}. A test empties the tables "
                 "when it ends: give your tests a database of their own, or empty it yourself."
             )
+
+
+def drop(engine: Engine) -> None:
+    """Drop our tables and the note of their revision: the package itself never does."""
+    with engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text(f"DROP TABLE IF EXISTS {migrating.VERSION_TABLE}"))
 
 
 def _empty(engine: Engine) -> None:

@@ -76,7 +76,7 @@ def test_the_tables_are_emptied_and_dropped_on_every_database(database_url: str)
         engine = shop.do(lambda runtime: runtime.sessions.engine)
         for there in (True, False):
             if not there:
-                migrating.drop(engine)
+                tables.drop(engine)
             with tables.made(shop.app):
                 refund_in = RefundIn(here := Shop(shop.app, shop.simulator), Issuing(here))
                 late = refund_in("failed_late", shop.sell(3000)[0])
